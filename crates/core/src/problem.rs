@@ -1,0 +1,135 @@
+//! Problems, and the cards that describe them and the methods that work on them.
+
+use serde::Serialize;
+
+use crate::{Artefact, Error, Evaluation, OptionMap, OptionSchema, Result, Run, RunSpec};
+
+/// Which way a metric is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Higher is better.
+    Higher,
+    /// Lower is better.
+    Lower,
+    /// Neither: a diagnostic.
+    Neutral,
+}
+
+/// A number that runs record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metric {
+    /// Its name, as in traces, stores and claims.
+    pub name: &'static str,
+    /// Its unit; empty for a pure number.
+    pub unit: &'static str,
+    /// Which way it is better.
+    pub direction: Direction,
+    /// What it is, in one sentence.
+    pub summary: &'static str,
+}
+
+/// Where a method was published.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Paper {
+    /// The paper's slug in `papers/`.
+    pub slug: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// Its arXiv identifier, or another locator where there is none.
+    pub arxiv: &'static str,
+}
+
+/// What a problem is.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProblemCard {
+    /// The field's name for it, such as `CartPole-v1`.
+    pub name: String,
+    /// What it asks, in one or two sentences.
+    pub summary: String,
+    /// The wing it belongs to.
+    pub wing: &'static str,
+    /// What its runs record; the first is the one that methods are compared by.
+    pub metrics: Vec<Metric>,
+    /// The best possible value of the first metric, where it is known.
+    pub optimum: Option<f64>,
+    /// How long a run lasts unless the user says otherwise, in `budget_unit`.
+    pub budget: u64,
+    /// The unit of work: `environment steps`, `iterations`, ...
+    pub budget_unit: &'static str,
+    /// Where the problem comes from.
+    pub source: String,
+    /// Words to search by.
+    pub tags: Vec<&'static str>,
+}
+
+impl ProblemCard {
+    /// The metric that methods are compared by.
+    pub fn metric(&self) -> &Metric {
+        &self.metrics[0]
+    }
+}
+
+/// What a method is.
+#[derive(Debug, Clone, Serialize)]
+pub struct MethodCard {
+    /// Its name, such as `double-dqn`.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// When to pick it, and when not.
+    pub when: &'static str,
+    /// The wing it belongs to.
+    pub wing: &'static str,
+    /// The family within the wing.
+    pub family: &'static str,
+    /// Where it was published.
+    pub paper: Option<Paper>,
+    /// True if it is here as a rival for other methods rather than for its own sake.
+    pub is_baseline: bool,
+    /// Its options: names, types, ranges, defaults, descriptions.
+    pub options: OptionSchema,
+    /// Option values tuned for single problems, by problem name; they apply unless the user asks for the defaults.
+    pub tuned: Vec<(String, OptionMap)>,
+}
+
+impl MethodCard {
+    /// The values tuned for `problem`; empty if there are none.
+    pub fn tuned_for(&self, problem: &str) -> OptionMap {
+        self.tuned
+            .iter()
+            .find(|(name, _)| name == problem)
+            .map(|(_, options)| options.clone())
+            .unwrap_or_default()
+    }
+}
+
+/// Something to be solved and scored.
+pub trait Problem: Send + Sync {
+    /// What it is.
+    fn card(&self) -> &ProblemCard;
+
+    /// The methods that can work on it.
+    fn methods(&self) -> &[MethodCard];
+
+    /// Starts a run. The options of `spec` are laid over the method's defaults and checked.
+    fn start(&self, spec: &RunSpec) -> Result<Box<dyn Run>>;
+
+    /// Goes on with a run from what [`Run::save`] returned.
+    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>>;
+
+    /// Scores an artefact afresh over `repetitions` with generators split from `seed`.
+    fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation>;
+
+    /// The card of the method with this name.
+    fn method(&self, name: &str) -> Result<&MethodCard> {
+        self.methods().iter().find(|card| card.name == name).ok_or_else(|| {
+            Error::unknown(
+                format!("method for {}", self.card().name),
+                name,
+                self.methods().iter().map(|card| card.name),
+                format!("quire show {}", self.card().name),
+            )
+        })
+    }
+}
