@@ -68,7 +68,10 @@ pub enum Error {
     /// A saved state that does not belong to this run or is damaged.
     #[error("cannot resume: {0}")]
     Resume(String),
-    /// A run that broke down: a non-finite loss, an environment that failed.
+    /// A method that broke down on its own, for instance on a non-finite loss: its run ends with this as the reason.
+    #[error("diverged: {0}")]
+    Diverged(String),
+    /// Anything else that failed: an environment, an internal error.
     #[error("{0}")]
     Failed(String),
 }

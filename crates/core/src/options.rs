@@ -126,6 +126,20 @@ pub fn from_toml(table: toml::Table) -> OptionMap {
     table.into_iter().map(|(name, value)| (name, toml_to_json(value))).collect()
 }
 
+/// The tables of a file of tuned options that is compiled in: one table a problem, in the file's order.
+///
+/// # Panics
+/// If the file is not such a TOML file. The files are part of the source, and a test over the whole registry
+/// lays every table over its method's defaults.
+pub fn tuned_tables(text: &str) -> Vec<(String, OptionMap)> {
+    let file: toml::Table = toml::from_str(text).expect("tuned options are valid TOML");
+    let table = |value| match value {
+        toml::Value::Table(table) => from_toml(table),
+        other => panic!("tuned options are tables by problem, found {other}"),
+    };
+    file.into_iter().map(|(problem, value)| (problem, table(value))).collect()
+}
+
 fn toml_to_json(value: toml::Value) -> Value {
     match value {
         toml::Value::String(text) => Value::String(text),
@@ -195,10 +209,15 @@ impl OptionSchema {
         &self.defaults
     }
 
-    /// Every option, those in tables under their dotted names.
+    /// Every option with its default, those in tables under their dotted names.
     pub fn fields(&self) -> Vec<OptionField> {
+        self.fields_of(&self.defaults)
+    }
+
+    /// Every option with its value in `options` in place of the default.
+    pub fn fields_of(&self, options: &OptionMap) -> Vec<OptionField> {
         let mut fields = Vec::new();
-        collect_fields(&self.schema, &Value::Object(self.defaults.clone()), "", &mut fields);
+        collect_fields(&self.schema, &Value::Object(options.clone()), "", &mut fields);
         fields
     }
 

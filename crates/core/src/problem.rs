@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::options::{Options, tuned_tables};
 use crate::{Artefact, Error, Evaluation, OptionMap, OptionSchema, Result, Run, RunSpec};
 
 /// Which way a metric is better.
@@ -30,7 +31,7 @@ pub struct Metric {
 }
 
 /// Where a method was published.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Paper {
     /// The paper's slug in `papers/`.
     pub slug: &'static str,
@@ -91,6 +92,47 @@ pub struct MethodCard {
     pub options: OptionSchema,
     /// Option values tuned for single problems, by problem name; they apply unless the user asks for the defaults.
     pub tuned: Vec<(String, OptionMap)>,
+}
+
+/// What a method file says about its method, besides the options.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// The method's name, such as `double-dqn`.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// When to pick it, and when not.
+    pub when: &'static str,
+    /// The wing it belongs to.
+    pub wing: &'static str,
+    /// The family within the wing.
+    pub family: &'static str,
+    /// Where it was published, if it counts as that paper's method.
+    pub paper: Option<Paper>,
+    /// True if it is here as a rival for other methods rather than for its own sake.
+    pub is_baseline: bool,
+    /// The text of the TOML file of tuned options beside the method, one table a problem; empty if there is none.
+    pub tuned: &'static str,
+}
+
+impl About {
+    /// The card of the method, whose options are `O`.
+    ///
+    /// # Panics
+    /// If `tuned` is not valid; a test over the whole registry makes every card.
+    pub fn card<O: Options>(&self) -> MethodCard {
+        MethodCard {
+            name: self.name,
+            summary: self.summary,
+            when: self.when,
+            wing: self.wing,
+            family: self.family,
+            paper: self.paper,
+            is_baseline: self.is_baseline,
+            options: OptionSchema::of::<O>(),
+            tuned: tuned_tables(self.tuned),
+        }
+    }
 }
 
 impl MethodCard {

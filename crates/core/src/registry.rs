@@ -1,29 +1,54 @@
 //! Finding problems and methods by name.
 
+use std::sync::Arc;
+
 use crate::{Error, MethodCard, Problem, Result};
+
+/// A wing's part of the registry.
+pub struct Wing {
+    /// The wing's name.
+    pub name: &'static str,
+    /// What it is about, in one sentence.
+    pub summary: &'static str,
+    /// Its problems, in the order they are listed.
+    pub problems: Vec<Arc<dyn Problem>>,
+    /// Opens a problem that is not in the list but that a name stands for: a member of a family such as
+    /// `DeepSea-17`, or a user's file. `None` if the name means nothing to this wing.
+    pub open: fn(&str) -> Option<Result<Arc<dyn Problem>>>,
+}
 
 /// Every problem there is, and through the problems every method.
 pub struct Registry {
-    problems: Vec<Box<dyn Problem>>,
+    wings: Vec<Wing>,
 }
 
 impl Registry {
-    /// A registry of these problems.
-    pub fn new(problems: Vec<Box<dyn Problem>>) -> Self {
-        Registry { problems }
+    /// The registry of these wings.
+    pub fn new(wings: Vec<Wing>) -> Self {
+        Registry { wings }
     }
 
-    /// All problems, in the order the wings list them.
-    pub fn problems(&self) -> impl Iterator<Item = &dyn Problem> {
-        self.problems.iter().map(AsRef::as_ref)
+    /// All wings.
+    pub fn wings(&self) -> &[Wing] {
+        &self.wings
+    }
+
+    /// All listed problems, wing by wing.
+    pub fn problems(&self) -> impl Iterator<Item = &Arc<dyn Problem>> {
+        self.wings.iter().flat_map(|wing| &wing.problems)
     }
 
     /// The problem with this name; letter case does not matter.
-    pub fn problem(&self, name: &str) -> Result<&dyn Problem> {
-        self.problems().find(|problem| problem.card().name.eq_ignore_ascii_case(name)).ok_or_else(|| {
-            let known = self.problems().map(|problem| problem.card().name.as_str());
-            Error::unknown("problem", name, known, "quire list problems")
-        })
+    pub fn problem(&self, name: &str) -> Result<Arc<dyn Problem>> {
+        if let Some(problem) = self.problems().find(|problem| problem.card().name.eq_ignore_ascii_case(name))
+        {
+            return Ok(Arc::clone(problem));
+        }
+        if let Some(opened) = self.wings.iter().find_map(|wing| (wing.open)(name)) {
+            return opened;
+        }
+        let known = self.problems().map(|problem| problem.card().name.as_str());
+        Err(Error::unknown("problem", name, known, "quire list problems"))
     }
 
     /// Every method with the names of the problems it works on, each method once, in the order of first appearance.
