@@ -1,0 +1,128 @@
+//! Family: learn by acting in an unknown episodic MDP, and pay little for learning.
+//!
+//! An explorer plans before every episode of H steps, follows its plan, and takes in what it saw. It is scored by its
+//! regret: the optimal expected return minus that of the policies it followed, summed over episodes and computed
+//! exactly from the model, which only the score knows.
+
+pub mod bayes_ucbvi;
+pub mod incr_bayes_ucbvi;
+pub mod model;
+pub mod opsrl;
+pub mod problem;
+pub mod psrl;
+pub mod rlsvi;
+pub mod run;
+pub mod ucbvi;
+
+use quire_core::{About, MethodCard, OptionMap, Options, Result, Seeds, options};
+
+pub use problem::wing;
+
+/// What an explorer is told: sizes, and the rewards, which these methods take as known.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The number of states S.
+    pub states: usize,
+    /// The number of actions A.
+    pub actions: usize,
+    /// Steps of an episode H.
+    pub horizon: usize,
+    /// Expected rewards in [0, 1], `[S, A]`.
+    pub rewards: Vec<f64>,
+    /// Where its random streams come from.
+    pub seeds: Seeds,
+}
+
+impl Setting {
+    /// The number of state-action pairs.
+    pub fn pairs(&self) -> usize {
+        self.states * self.actions
+    }
+
+    /// The greatest return from stage `stage` (from 0) on: H - stage.
+    pub fn greatest_return(&self, stage: usize) -> f64 {
+        (self.horizon - stage) as f64
+    }
+}
+
+/// The role: plan, act, observe.
+pub trait Explorer: Send {
+    /// Plans the next episode; fills `policy`, `[H, S]`, with the action of every stage and state.
+    fn plan(&mut self, policy: &mut [usize]);
+
+    /// Takes in one step: at stage `stage` (from 0), `action` led from `state` to `next`.
+    fn observe(&mut self, stage: usize, state: usize, action: usize, next: usize);
+
+    /// The whole state, generators included.
+    fn save(&self) -> Vec<u8>;
+
+    /// Goes on from what [`Explorer::save`] returned.
+    fn restore(&mut self, saved: &[u8]) -> Result<()>;
+}
+
+/// A method of this family: an explorer that is made from typed options.
+pub trait Method: Explorer + Sized + 'static {
+    /// Its options.
+    type Options: Options;
+
+    /// Name, summary, source.
+    const ABOUT: About;
+
+    /// Makes the explorer. Fails if the options don't suit the setting.
+    fn new(setting: &Setting, options: Self::Options) -> Result<Self>;
+}
+
+/// A row of the family's table of methods.
+pub struct Entry {
+    /// The card.
+    pub card: fn() -> MethodCard,
+    /// Makes the explorer from the options that the user has set, laid over the defaults.
+    pub make: fn(&Setting, &OptionMap) -> Result<Box<dyn Explorer>>,
+}
+
+impl Entry {
+    const fn of<M: Method>() -> Self {
+        Entry { card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
+    }
+}
+
+fn make<M: Method>(setting: &Setting, set: &OptionMap) -> Result<Box<dyn Explorer>> {
+    Ok(Box::new(M::new(setting, options::resolve(&[set])?)?))
+}
+
+/// The methods of this family.
+pub const METHODS: &[Entry] = &[
+    Entry::of::<bayes_ucbvi::BayesUcbvi>(),
+    Entry::of::<incr_bayes_ucbvi::IncrBayesUcbvi>(),
+    Entry::of::<ucbvi::Ucbvi>(),
+    Entry::of::<psrl::Psrl>(),
+    Entry::of::<opsrl::Opsrl>(),
+    Entry::of::<rlsvi::Rlsvi>(),
+];
+
+/// Backward induction over any optimistic or sampled Q: fills `policy` (`[H, S]`) with its greedy actions. `q` gives
+/// Q_h(s, a) from (stage, state, action, V_{h+1}); of equal actions the first is taken. `ceiling(stage)` bounds V.
+pub fn plan_backward(
+    setting: &Setting,
+    policy: &mut [usize],
+    ceiling: impl Fn(usize) -> f64,
+    mut q: impl FnMut(usize, usize, usize, &[f64]) -> f64,
+) {
+    let mut later = vec![0.0; setting.states];
+    let mut now = vec![0.0; setting.states];
+    for stage in (0..setting.horizon).rev() {
+        let bound = ceiling(stage);
+        for state in 0..setting.states {
+            let mut best = (0, f64::NEG_INFINITY);
+            for action in 0..setting.actions {
+                let value = q(stage, state, action, &later);
+                if value > best.1 {
+                    best = (action, value);
+                }
+            }
+            policy[stage * setting.states + state] = best.0;
+            now[state] = best.1.min(bound);
+        }
+        std::mem::swap(&mut now, &mut later);
+    }
+}

@@ -1,0 +1,192 @@
+//! Worlds to explore, as problems.
+
+use std::sync::Arc;
+
+use quire_core::{
+    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
+    Seeds, Wing,
+};
+
+use super::run::{ExploreRun, POLICY, optimum};
+use super::{Entry, METHODS};
+use crate::finite::FiniteMdp;
+use crate::worlds;
+
+/// An MDP to explore in episodes of a fixed length.
+pub struct ExploreProblem {
+    card: ProblemCard,
+    methods: Vec<MethodCard>,
+    mdp: Arc<FiniteMdp>,
+    horizon: usize,
+}
+
+/// This wing.
+pub fn wing() -> Wing {
+    Wing {
+        name: "mdp",
+        summary: "finite Markov decision processes: exploring, planning, evaluating on tables",
+        problems: problems(),
+        open: |_| None,
+    }
+}
+
+const GRID_SOURCE: &str = "GridWorld of the library rlberry, as in the experiments of arXiv:2205.07704";
+
+/// The listed worlds.
+fn problems() -> Vec<Arc<dyn Problem>> {
+    let world = |name: &str, summary: &str, source: &str, mdp: Result<FiniteMdp>, horizon, episodes| {
+        let mdp = mdp.expect("a listed world has valid parameters");
+        Arc::new(ExploreProblem::new(name, summary, source, mdp, horizon, episodes)) as Arc<dyn Problem>
+    };
+    vec![
+        world(
+            "grid-world",
+            "walk to the far corner of a slippery 10 x 10 grid in 50 steps and stay there",
+            GRID_SOURCE,
+            worlds::grid_world(10, 10, 0.8),
+            50,
+            10_000,
+        ),
+        world(
+            "grid-world-5x5",
+            "the same on a 5 x 5 grid in 20 steps",
+            GRID_SOURCE,
+            worlds::grid_world(5, 5, 0.8),
+            20,
+            2_000,
+        ),
+        world(
+            "river-swim",
+            "swim against the current through 6 states in 20 steps",
+            "Strehl & Littman 2008; Osband, Russo & Van Roy 2013",
+            worlds::river_swim(6),
+            20,
+            2_000,
+        ),
+        world(
+            "chain-10",
+            "walk right along 10 states, 19 steps, past a small reward on the left",
+            "Osband et al. 2016, arXiv:1602.04621",
+            worlds::chain(10),
+            19,
+            2_000,
+        ),
+        world(
+            "ring-10",
+            "walk a ring of 10 states with slips of 0.1 to its one rewarding state, in 10 steps",
+            "ours",
+            worlds::ring(&[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0], 0.1),
+            10,
+            2_000,
+        ),
+        world(
+            "garnet",
+            "a random MDP of 30 states, 4 actions, 4 next states (seed 0), in 20 steps",
+            "Archibald, McKinnon & Thomas 1995",
+            worlds::garnet(30, 4, 4, 0),
+            20,
+            2_000,
+        ),
+    ]
+}
+
+impl ExploreProblem {
+    /// A problem made of any MDP; rewards must lie in [0, 1], which the methods take for granted.
+    pub fn new(
+        name: &str,
+        summary: &str,
+        source: &str,
+        mdp: FiniteMdp,
+        horizon: usize,
+        episodes: u64,
+    ) -> Self {
+        let metric = |name, unit, direction, summary| Metric { name, unit, direction, summary };
+        ExploreProblem {
+            card: ProblemCard {
+                name: name.to_owned(),
+                summary: summary.to_owned(),
+                wing: "mdp",
+                metrics: vec![
+                    metric(
+                        "regret",
+                        "",
+                        Direction::Lower,
+                        "optimal return minus the policies' exact returns, summed over episodes",
+                    ),
+                    metric("return", "", Direction::Higher, "exact expected return of the policy followed"),
+                ],
+                optimum: Some(0.0),
+                budget: episodes,
+                budget_unit: "episodes",
+                source: source.to_owned(),
+                tags: vec!["tabular", "episodic", "exploration"],
+            },
+            methods: METHODS.iter().map(|entry| (entry.card)()).collect(),
+            mdp: Arc::new(mdp),
+            horizon,
+        }
+    }
+
+    /// The model, which only the score knows.
+    pub fn mdp(&self) -> &FiniteMdp {
+        &self.mdp
+    }
+
+    /// The optimal expected return of an episode.
+    pub fn optimal_return(&self) -> f64 {
+        optimum(&self.mdp, self.horizon)
+    }
+
+    fn run(&self, spec: &RunSpec) -> Result<ExploreRun> {
+        let card = self.method(&spec.method)?;
+        let entry: &Entry =
+            METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
+        let options = card.options.with(&[&spec.options])?;
+        match spec.budget.unwrap_or(self.card.budget) {
+            0 => Err(Error::Usage("a run needs at least one episode; give --steps a larger number".into())),
+            budget => ExploreRun::start(spec, budget, Arc::clone(&self.mdp), self.horizon, entry, options),
+        }
+    }
+}
+
+impl Problem for ExploreProblem {
+    fn card(&self) -> &ProblemCard {
+        &self.card
+    }
+
+    fn methods(&self) -> &[MethodCard] {
+        &self.methods
+    }
+
+    fn start(&self, spec: &RunSpec) -> Result<Box<dyn Run>> {
+        Ok(Box::new(self.run(spec)?))
+    }
+
+    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
+        Ok(Box::new(self.run(spec)?.restore(saved)?))
+    }
+
+    fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
+        let states = self.mdp.states();
+        let bytes = artefact.file(POLICY)?;
+        let policy: Vec<usize> =
+            bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize).collect();
+        if policy.len() != self.horizon * states || policy.iter().any(|&action| action >= self.mdp.actions())
+        {
+            return Err(Error::Failed(format!("the policy in {POLICY} does not fit {}", self.card.name)));
+        }
+        let scores = (0..repetitions as u64).map(|episode| {
+            let mut rng = Seeds::new(seed).nth("episode", episode).stream("dynamics");
+            let mut state = self.mdp.sample_start(&mut rng);
+            (0..self.horizon)
+                .map(|stage| {
+                    let action = policy[stage * states + state];
+                    let reward = self.mdp.reward(state, action);
+                    state = self.mdp.sample_next(state, action, &mut rng);
+                    reward
+                })
+                .sum()
+        });
+        Ok(Evaluation { metric: "return".into(), scores: scores.collect() })
+    }
+}

@@ -1,0 +1,149 @@
+//! A run of exploration: episode after episode, regret computed exactly.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quire_core::{Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state};
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Explorer, Setting};
+use crate::finite::FiniteMdp;
+use crate::solve::{backward_induction, evaluate_episodic};
+
+/// Points of the regret curve in a run.
+const RECORDS: u64 = 100;
+/// Episodes in one [`Run::step`].
+const EPISODES_AT_ONCE: u64 = 10;
+/// The artefact's file with the policy of the last episode, `[H, S]`, as little-endian u32.
+pub const POLICY: &str = "policy.u32";
+
+/// An explorer in its MDP.
+pub struct ExploreRun {
+    spec: RunSpec,
+    mdp: Arc<FiniteMdp>,
+    setting: Setting,
+    budget: u64,
+    optimum: f64,
+    explorer: Box<dyn Explorer>,
+    options: OptionMap,
+    policy: Vec<usize>,
+    scratch: Vec<f64>,
+    place: Place,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Place {
+    episode: u64,
+    regret: f64,
+    last_value: f64,
+    dynamics: Rng,
+}
+
+impl ExploreRun {
+    /// Starts exploring `mdp` in episodes of `horizon` steps. `options` are all options of the method.
+    pub fn start(
+        spec: &RunSpec,
+        budget: u64,
+        mdp: Arc<FiniteMdp>,
+        horizon: usize,
+        entry: &Entry,
+        options: OptionMap,
+    ) -> Result<Self> {
+        let seeds = Seeds::new(spec.seed);
+        let setting = Setting {
+            states: mdp.states(),
+            actions: mdp.actions(),
+            horizon,
+            rewards: mdp.rewards().to_vec(),
+            seeds: seeds.child("explorer"),
+        };
+        Ok(ExploreRun {
+            explorer: (entry.make)(&setting, &spec.options)?,
+            optimum: optimum(&mdp, horizon),
+            policy: vec![0; horizon * mdp.states()],
+            scratch: Vec::new(),
+            place: Place { episode: 0, regret: 0.0, last_value: 0.0, dynamics: seeds.stream("dynamics") },
+            spec: spec.clone(),
+            budget,
+            options,
+            setting,
+            mdp,
+        })
+    }
+
+    /// Takes over a saved state.
+    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
+        let (place, policy, explorer): (Place, Vec<usize>, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.explorer.restore(&explorer)?;
+        self.place = place;
+        self.policy = policy;
+        Ok(self)
+    }
+
+    fn kind(&self) -> String {
+        format!(
+            "{} on {}, seed {}, {} episodes",
+            self.spec.method, self.spec.problem, self.spec.seed, self.budget
+        )
+    }
+
+    fn episode(&mut self, trace: &mut Trace) {
+        self.explorer.plan(&mut self.policy);
+        self.place.last_value = evaluate_episodic(&self.mdp, &self.policy, &mut self.scratch);
+        self.place.regret += self.optimum - self.place.last_value;
+        let mut state = self.mdp.sample_start(&mut self.place.dynamics);
+        for stage in 0..self.setting.horizon {
+            let action = self.policy[stage * self.setting.states + state];
+            let next = self.mdp.sample_next(state, action, &mut self.place.dynamics);
+            self.explorer.observe(stage, state, action, next);
+            state = next;
+        }
+        self.place.episode += 1;
+        let (episode, budget) = (self.place.episode, self.budget);
+        // Every hundredth of the run, and always at its end.
+        let crossed = (u128::from(episode) * u128::from(RECORDS) / u128::from(budget))
+            > (u128::from(episode - 1) * u128::from(RECORDS) / u128::from(budget));
+        if crossed || episode == budget {
+            trace.record(episode, "regret", self.place.regret);
+            trace.record(episode, "return", self.place.last_value);
+        }
+    }
+}
+
+/// The optimal expected return of an episode.
+pub fn optimum(mdp: &FiniteMdp, horizon: usize) -> f64 {
+    let values = backward_induction(mdp, horizon).values;
+    mdp.start().iter().zip(&values).map(|(p, v)| p * v).sum()
+}
+
+impl Run for ExploreRun {
+    fn step(&mut self, trace: &mut Trace) -> Result<Progress> {
+        let until = self.budget.min(self.place.episode + EPISODES_AT_ONCE);
+        while self.place.episode < until {
+            self.episode(trace);
+        }
+        let done = self.place.episode == self.budget;
+        Ok(if done { Progress::Done(Reason::Budget) } else { Progress::Continue })
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        (self.place.episode, self.budget)
+    }
+
+    fn save(&self) -> Vec<u8> {
+        state::encode(&self.kind(), &(&self.place, &self.policy, self.explorer.save()))
+    }
+
+    fn artefact(&self) -> Option<Artefact> {
+        let policy = self.policy.iter().flat_map(|&action| (action as u32).to_le_bytes()).collect();
+        Some(Artefact {
+            kind: "policy".into(),
+            problem: self.spec.problem.clone(),
+            method: self.spec.method.clone(),
+            options: self.options.clone(),
+            seed: self.spec.seed,
+            steps: self.place.episode,
+            files: BTreeMap::from([(POLICY.to_owned(), policy)]),
+        })
+    }
+}

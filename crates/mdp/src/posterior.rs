@@ -1,0 +1,102 @@
+//! Gamma and Dirichlet variates for posteriors over next states.
+
+use quire_core::Rng;
+use rand_distr::{Distribution, Exp1, Gamma};
+
+/// Draws Gamma(shape, 1) variates, remembering the set-up of small whole shapes, which posteriors use over and over.
+#[derive(Debug, Clone, Default)]
+pub struct GammaTable {
+    whole: Vec<Gamma<f64>>,
+}
+
+impl GammaTable {
+    /// Shapes up to this are remembered.
+    const REMEMBERED: usize = 4096;
+
+    /// One Gamma(shape, 1) variate; shape 0 gives exactly 0, and so may a tiny shape by underflow, which is right to
+    /// within the smallest number.
+    #[inline]
+    pub fn draw(&mut self, shape: f64, rng: &mut Rng) -> f64 {
+        if shape == 1.0 {
+            return Exp1.sample(rng);
+        }
+        if shape <= 0.0 {
+            return 0.0;
+        }
+        let whole = shape as usize;
+        if shape.fract() == 0.0 && whole < Self::REMEMBERED {
+            while self.whole.len() <= whole {
+                let next = self.whole.len().max(1) as f64;
+                self.whole.push(gamma(next));
+            }
+            return self.whole[whole].sample(rng);
+        }
+        gamma(shape).sample(rng)
+    }
+
+    /// Turns concentrations into a draw from their Dirichlet distribution, in place.
+    ///
+    /// If every variate underflows, as only happens when all concentrations are tiny, the mass goes to the greatest
+    /// concentration: in that limit a draw is a point mass.
+    pub fn dirichlet(&mut self, concentration: &mut [f64], rng: &mut Rng) {
+        let mut sum = 0.0;
+        let mut greatest = 0;
+        for index in 0..concentration.len() {
+            if concentration[index] > concentration[greatest] {
+                greatest = index;
+            }
+        }
+        for weight in concentration.iter_mut() {
+            *weight = self.draw(*weight, rng);
+            sum += *weight;
+        }
+        if sum > 0.0 {
+            concentration.iter_mut().for_each(|weight| *weight /= sum);
+        } else {
+            concentration[greatest] = 1.0;
+        }
+    }
+}
+
+fn gamma(shape: f64) -> Gamma<f64> {
+    Gamma::new(shape, 1.0).expect("a positive finite shape")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quire_core::Seeds;
+
+    #[test]
+    fn variates_have_the_moments_of_their_distribution() {
+        let mut rng = Seeds::new(0).stream("gamma");
+        let mut table = GammaTable::default();
+        for shape in [0.3, 1.0, 2.0, 7.0, 7.5, 5000.0] {
+            let draws = 40_000;
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for _ in 0..draws {
+                let x = table.draw(shape, &mut rng);
+                sum += x;
+                squares += x * x;
+            }
+            let mean = sum / f64::from(draws);
+            let variance = squares / f64::from(draws) - mean * mean;
+            // Mean and variance of Gamma(k, 1) are both k; five standard errors.
+            assert!((mean - shape).abs() < 5.0 * (shape / f64::from(draws)).sqrt(), "{shape}: mean {mean}");
+            let spread = (2.0 * shape * shape + 6.0 * shape) / f64::from(draws);
+            assert!((variance - shape).abs() < 5.0 * spread.sqrt(), "{shape}: variance {variance}");
+        }
+    }
+
+    #[test]
+    fn zero_concentrations_stay_zero() {
+        let mut rng = Seeds::new(0).stream("gamma");
+        let mut row = [0.0, 2.0, 0.0, 1.0];
+        GammaTable::default().dirichlet(&mut row, &mut rng);
+        assert_eq!((row[0], row[2]), (0.0, 0.0));
+        assert!((row[1] + row[3] - 1.0).abs() < 1e-15);
+        let mut tiny = [0.0, 1e-300, 1e-301];
+        GammaTable::default().dirichlet(&mut tiny, &mut rng);
+        assert_eq!(tiny.iter().sum::<f64>(), 1.0);
+    }
+}

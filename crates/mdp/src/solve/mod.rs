@@ -1,0 +1,45 @@
+//! Exact solutions of a finite MDP that is known.
+//!
+//! | question | functions |
+//! |---|---|
+//! | discounted | [`value_iteration`], [`policy_iteration`], [`evaluate`], [`discounted_occupancy`] |
+//! | episodic | [`backward_induction`], [`evaluate_episodic`], [`occupancy`] |
+//! | average reward | [`relative_value_iteration`], [`gain_and_bias`], [`stationary_distribution`] |
+
+mod average;
+mod discounted;
+mod episodic;
+
+pub use average::{AverageSolution, gain_and_bias, relative_value_iteration, stationary_distribution};
+pub use discounted::{
+    Solution, action_values, discounted_occupancy, evaluate, policy_iteration, value_iteration,
+};
+pub use episodic::{EpisodicSolution, backward_induction, evaluate_episodic, occupancy};
+
+use nalgebra::{DMatrix, DVector};
+use quire_core::{Error, Result};
+
+/// Solves the dense system `matrix x = right`. A singular matrix shows as a solution that does not satisfy it.
+fn linear_solve(matrix: &DMatrix<f64>, right: Vec<f64>, what: &str) -> Result<Vec<f64>> {
+    let right = DVector::from_vec(right);
+    let singular =
+        || Error::Failed(format!("{what} is not determined by the model: the linear system is singular"));
+    let solution = matrix.clone().lu().solve(&right).ok_or_else(singular)?;
+    let scale = right.amax().max(1.0);
+    let residual = (matrix * &solution - &right).amax();
+    if residual.is_nan() || residual > 1e-7 * scale || solution.amax() > 1e13 * scale {
+        return Err(singular());
+    }
+    Ok(solution.as_slice().to_vec())
+}
+
+/// The greatest element and its first index.
+fn maximum(values: impl Iterator<Item = f64>) -> (usize, f64) {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (index, value) in values.enumerate() {
+        if value > best.1 {
+            best = (index, value);
+        }
+    }
+    best
+}

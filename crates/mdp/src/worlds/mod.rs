@@ -1,0 +1,13 @@
+//! Small worlds with published dynamics, and random ones.
+
+mod chain;
+mod garnet;
+mod grid_world;
+mod ring;
+mod river_swim;
+
+pub use chain::chain;
+pub use garnet::garnet;
+pub use grid_world::grid_world;
+pub use ring::ring;
+pub use river_swim::river_swim;
