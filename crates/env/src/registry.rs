@@ -1,0 +1,120 @@
+//! Every environment by its name.
+
+use quire_core::{Error, Result};
+use serde::Serialize;
+
+use crate::classic;
+use crate::environment::Environment;
+use crate::wrappers::TimeLimit;
+
+/// What there is to know about an environment before making it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EnvCard {
+    /// The name that [`make`] takes, the field's own where it has one: `CartPole-v1`.
+    pub id: &'static str,
+    /// The names of the whole family, if this is one member of a parameterized one: `DeepSea-<n>`.
+    pub pattern: Option<&'static str>,
+    /// The task in one line.
+    pub summary: &'static str,
+    /// What the numbers of an observation mean.
+    pub observation: &'static str,
+    /// What the actions do.
+    pub action: &'static str,
+    /// What is rewarded.
+    pub reward: &'static str,
+    /// Steps after which [`make`]'s environment truncates an episode, if it does.
+    pub time_limit: Option<u32>,
+    /// The mean return of an episode from which the task counts as solved, where one is published.
+    pub reward_threshold: Option<f64>,
+    /// The greatest expected return of an episode, where it is known.
+    pub optimum: Option<f64>,
+    /// Where the task comes from.
+    pub source: &'static str,
+    /// Words to find it by.
+    pub tags: &'static [&'static str],
+}
+
+impl EnvCard {
+    /// A card with nothing on it, for the fields a card does not state.
+    pub(crate) const EMPTY: EnvCard = EnvCard {
+        id: "",
+        pattern: None,
+        summary: "",
+        observation: "",
+        action: "",
+        reward: "",
+        time_limit: None,
+        reward_threshold: None,
+        optimum: None,
+        source: "",
+        tags: &[],
+    };
+}
+
+/// The cards, in the order of a table of contents.
+static CARDS: &[EnvCard] = &[classic::CART_POLE_V1, classic::CART_POLE_V0];
+
+/// Every environment there is; of a parameterized family, one member with its [`EnvCard::pattern`].
+pub fn list() -> &'static [EnvCard] {
+    CARDS
+}
+
+/// The card of the environment that `id` names; for a member of a parameterized family, the family's card.
+///
+/// # Errors
+/// [`Error::Unknown`] with the nearest names.
+pub fn card(id: &str) -> Result<&'static EnvCard> {
+    CARDS.iter().find(|card| card.id == id).ok_or_else(|| unknown(id))
+}
+
+/// The environment that `id` names, with its published time limit.
+///
+/// # Errors
+/// [`Error::Unknown`] with the nearest names; [`Error::Option`] for a family member with a bad parameter.
+pub fn make(id: &str) -> Result<Box<dyn Environment>> {
+    let limit = card(id)?.time_limit;
+    match id {
+        "CartPole-v1" | "CartPole-v0" => limited(classic::CartPole::new(), limit),
+        _ => Err(unknown(id)),
+    }
+}
+
+/// Boxes an environment inside its time limit, as one type: a step stays one virtual call.
+fn limited<E: Environment + Clone + 'static>(inner: E, limit: Option<u32>) -> Result<Box<dyn Environment>> {
+    Ok(match limit {
+        Some(limit) => Box::new(TimeLimit::new(inner, limit)?),
+        None => Box::new(inner),
+    })
+}
+
+fn unknown(id: &str) -> Error {
+    Error::unknown("problem", id, CARDS.iter().map(|card| card.id), "quire list problems")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_card_makes_its_environment() {
+        for card in list() {
+            let mut environment = make(card.id).unwrap();
+            let mut observation = vec![f32::NAN; environment.observation_space().size()];
+            environment.reset(Some(0), &mut observation).unwrap();
+            assert!(environment.observation_space().contains(&observation), "{}", card.id);
+            assert!(!card.summary.is_empty() && !card.source.is_empty() && !card.tags.is_empty());
+            assert!(!card.observation.is_empty() && !card.action.is_empty() && !card.reward.is_empty());
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_a_wrong_one_is_told_the_nearest() {
+        let mut ids: Vec<_> = list().iter().map(|card| card.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), list().len());
+        let message = make("cartpole-v1").err().unwrap().to_string();
+        assert!(message.starts_with("unknown problem `cartpole-v1`; did you mean one of `CartPole-v1`"));
+        assert!(message.ends_with("`quire list problems` lists every problem."), "{message}");
+    }
+}
