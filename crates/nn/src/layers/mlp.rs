@@ -1,0 +1,252 @@
+//! Multilayer perceptrons: on the tape for training, without it for acting.
+
+use quire_core::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::Linear;
+use crate::ops::ActivationFunction;
+use crate::ops::with_activation;
+use crate::{Activation, Float, Graph, Init, Params, Tensor, multiversion};
+
+/// What a multilayer perceptron looks like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Width of the input, of every hidden layer, of the output.
+    pub sizes: Vec<usize>,
+    /// What follows every hidden layer.
+    pub activation: Activation,
+    /// What follows the output layer.
+    pub output_activation: Activation,
+    /// Number of networks that run side by side.
+    pub ensemble: usize,
+    /// Initial weights of the hidden layers.
+    pub hidden_init: Init,
+    /// Initial weights of the output layer.
+    pub output_init: Init,
+    /// Initial biases; `None`: PyTorch's, uniform on `+- 1 / sqrt(inputs)`.
+    pub bias_init: Option<Init>,
+}
+
+impl Default for MlpConfig {
+    /// Relu between layers, one network, PyTorch's initial distributions; `sizes` must be given.
+    fn default() -> Self {
+        MlpConfig {
+            sizes: Vec::new(),
+            activation: Activation::Relu,
+            output_activation: Activation::None,
+            ensemble: 1,
+            hidden_init: Init::KaimingUniform,
+            output_init: Init::KaimingUniform,
+            bias_init: None,
+        }
+    }
+}
+
+/// A multilayer perceptron, or an ensemble of them.
+#[derive(Debug, Clone)]
+pub struct Mlp {
+    layers: Vec<Linear>,
+    sizes: Vec<usize>,
+    ensemble: usize,
+}
+
+impl Mlp {
+    /// Registers the parameters `{name}.0.weight`, `{name}.0.bias`, `{name}.1.weight` ...
+    ///
+    /// # Panics
+    /// If `sizes` has fewer than two entries, or any size is 0.
+    pub fn new<F: Float>(params: &mut Params<F>, name: &str, config: &MlpConfig, rng: &mut Rng) -> Self {
+        let sizes = config.sizes.clone();
+        assert!(
+            sizes.len() >= 2 && sizes.iter().all(|&size| size > 0) && config.ensemble > 0,
+            "a multilayer perceptron with the sizes {sizes:?} and {} members",
+            config.ensemble
+        );
+        let last = sizes.len() - 2;
+        let layers = (0..=last)
+            .map(|i| {
+                let (weight, activation) = if i == last {
+                    (config.output_init, config.output_activation)
+                } else {
+                    (config.hidden_init, config.activation)
+                };
+                let bound = 1.0 / (sizes[i] as f64).sqrt();
+                let bias = config.bias_init.unwrap_or(Init::Uniform { bound });
+                let shape = [config.ensemble, sizes[i], sizes[i + 1]];
+                Linear::with(params, &format!("{name}.{i}"), shape, weight, Some(bias), rng)
+                    .activated(activation)
+            })
+            .collect();
+        Mlp { layers, sizes, ensemble: config.ensemble }
+    }
+
+    /// The layers, from input to output.
+    pub fn layers(&self) -> &[Linear] {
+        &self.layers
+    }
+
+    /// Width of the input, of every hidden layer, of the output.
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// The number of networks side by side.
+    pub fn ensemble(&self) -> usize {
+        self.ensemble
+    }
+
+    /// The forward pass. One member: `[..., in] -> [..., out]`. More: `[E, B, in]`, or `[1, B, in]` or `[B, in]`
+    /// shared by all, `-> [E, B, out]`.
+    pub fn forward<'g, F: Float>(
+        &self,
+        graph: Graph<'g, F>,
+        params: &'g Params<F>,
+        x: Tensor<'g, F>,
+    ) -> Tensor<'g, F> {
+        self.layers.iter().fold(x, |x, layer| layer.forward(graph, params, x))
+    }
+
+    /// One observation, without a tape: `[in] -> [E, out]`, the output of every member after the other.
+    ///
+    /// # Panics
+    /// If `x` is not as long as the network's input.
+    pub fn infer<'s, F: Float>(&self, params: &Params<F>, x: &[F], scratch: &'s mut Scratch<F>) -> &'s [F] {
+        assert_eq!(
+            x.len(),
+            self.sizes[0],
+            "infer: the observation (left) is not as long as the input (right)"
+        );
+        scratch.resize(self, 1);
+        let outputs = self.sizes[self.sizes.len() - 1];
+        for e in 0..self.ensemble {
+            let (a, b) = scratch.halves.split_at_mut(scratch.half);
+            let (mut from, mut to) = (&mut *a, &mut *b);
+            for (i, layer) in self.layers.iter().enumerate() {
+                let (inputs, width) = (self.sizes[i], self.sizes[i + 1]);
+                let weight = &params.view(layer.weight)[e * inputs * width..(e + 1) * inputs * width];
+                let bias = layer.bias.map(|b| &params.view(b)[e * width..(e + 1) * width]);
+                let x = if i == 0 { x } else { &from[..inputs] };
+                let last = i + 1 == self.layers.len();
+                let y =
+                    if last { &mut scratch.out[e * outputs..(e + 1) * outputs] } else { &mut to[..width] };
+                with_activation!(layer.activation, |f| matrix_vector(x, weight, bias, y, f));
+                std::mem::swap(&mut from, &mut to);
+            }
+        }
+        &scratch.out[..self.ensemble * outputs]
+    }
+
+    /// A batch of observations, without a tape: `[B, in] -> [E, B, out]`.
+    ///
+    /// # Panics
+    /// If `x` is not a whole number of rows.
+    pub fn infer_batch<'s, F: Float>(
+        &self,
+        params: &Params<F>,
+        x: &[F],
+        scratch: &'s mut Scratch<F>,
+    ) -> &'s [F] {
+        let rows = x.len() / self.sizes[0];
+        assert_eq!(
+            x.len(),
+            rows * self.sizes[0],
+            "infer_batch: the count of values (left) is not a multiple of the input's width {}",
+            self.sizes[0]
+        );
+        scratch.resize(self, rows);
+        let outputs = self.sizes[self.sizes.len() - 1];
+        for e in 0..self.ensemble {
+            let (a, b) = scratch.halves.split_at_mut(scratch.half);
+            let (mut from, mut to) = (&mut *a, &mut *b);
+            for (i, layer) in self.layers.iter().enumerate() {
+                let (inputs, width) = (self.sizes[i], self.sizes[i + 1]);
+                let weight = &params.view(layer.weight)[e * inputs * width..(e + 1) * inputs * width];
+                let bias = layer.bias.map(|b| &params.view(b)[e * width..(e + 1) * width]);
+                let x = if i == 0 { x } else { &from[..rows * inputs] };
+                let last = i + 1 == self.layers.len();
+                let y = if last {
+                    &mut scratch.out[e * rows * outputs..(e + 1) * rows * outputs]
+                } else {
+                    &mut to[..rows * width]
+                };
+                crate::ops::linear_rows(x, weight, bias, y, [rows, inputs, width], layer.activation);
+                std::mem::swap(&mut from, &mut to);
+            }
+        }
+        &scratch.out[..self.ensemble * rows * outputs]
+    }
+}
+
+/// Memory that acting without a tape works in; it grows to what is needed and stays.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch<F> {
+    halves: Vec<F>,
+    half: usize,
+    out: Vec<F>,
+}
+
+impl<F: Float> Scratch<F> {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Scratch { halves: Vec::new(), half: 0, out: Vec::new() }
+    }
+
+    fn resize(&mut self, mlp: &Mlp, rows: usize) {
+        let widest = mlp.sizes.iter().max().copied().unwrap_or(0) * rows;
+        if self.half < widest {
+            self.half = widest;
+            self.halves.resize(2 * widest, F::ZERO);
+        }
+        let out = mlp.ensemble * rows * mlp.sizes[mlp.sizes.len() - 1];
+        if self.out.len() < out {
+            self.out.resize(out, F::ZERO);
+        }
+    }
+}
+
+multiversion! {
+    /// `y <- activation(x W + b)`: columns in blocks of accumulators that stay in registers.
+    fn matrix_vector[F: Float, A: ActivationFunction<F>](
+        x: &[F], weight: &[F], bias: Option<&[F]>, y: &mut [F], function: A,
+    ) |simd| {
+        let width = y.len();
+        let mut start = 0;
+        while start < width {
+            start += match width - start {
+                left if left >= 64 => columns::<_, F, A, 64>(simd, x, weight, bias, y, start, function),
+                left if left >= 32 => columns::<_, F, A, 32>(simd, x, weight, bias, y, start, function),
+                left if left >= 16 => columns::<_, F, A, 16>(simd, x, weight, bias, y, start, function),
+                left if left >= 4 => columns::<_, F, A, 4>(simd, x, weight, bias, y, start, function),
+                _ => columns::<_, F, A, 1>(simd, x, weight, bias, y, start, function),
+            };
+        }
+    }
+}
+
+#[inline(always)]
+fn columns<S: crate::simd::Simd, F: Float, A: ActivationFunction<F>, const N: usize>(
+    simd: S,
+    x: &[F],
+    weight: &[F],
+    bias: Option<&[F]>,
+    y: &mut [F],
+    start: usize,
+    function: A,
+) -> usize {
+    let width = y.len();
+    let mut sums = [F::ZERO; N];
+    if let Some(bias) = bias {
+        sums.copy_from_slice(&bias[start..start + N]);
+    }
+    for (&x, row) in x.iter().zip(weight.chunks_exact(width)) {
+        let row = &row[start..start + N];
+        for (sum, &w) in sums.iter_mut().zip(row) {
+            *sum = simd.fma(x, w, *sum);
+        }
+    }
+    for (y, sum) in y[start..start + N].iter_mut().zip(sums) {
+        *y = function.value(sum);
+    }
+    N
+}

@@ -1,0 +1,10 @@
+//! Layers: small structs that register parameters and know their forward pass.
+//!
+//! A layer holds [views](crate::View), not numbers: one layer serves an online network, its target copy and a
+//! gradient in another precision, as long as their [`Params`](crate::Params) have the same layout.
+
+mod linear;
+mod mlp;
+
+pub use linear::Linear;
+pub use mlp::{Mlp, MlpConfig, Scratch};

@@ -1,0 +1,125 @@
+//! Softmax and its logarithm, over the last axis.
+
+use crate::backward::Pass;
+use crate::pool::Parts;
+use crate::tape::{Operation, Stored};
+use crate::{Float, Tensor, kernels, multiversion};
+
+#[derive(Clone, Copy)]
+struct Softmax<F> {
+    x: Stored<F>,
+}
+
+impl<F: Float> Operation<F> for Softmax<F> {
+    fn backward<'g>(&self, pass: &mut Pass<'g, F>, y: Tensor<'g, F>, g: Tensor<'g, F>) {
+        let x = pass.input(self.x);
+        if pass.is_recorded() {
+            return pass.add(x, y * (g - (g * y).sum_axis(-1, true)));
+        }
+        let width = x.shape[x.shape.len() - 1];
+        pass.accumulate(x, |sum, add| {
+            let (len, sum) = (sum.len(), Parts::new(sum));
+            x.core.parts(len, width, |start, len| {
+                let range = start..start + len;
+                // SAFETY: the parts do not overlap.
+                let out = unsafe { sum.part(start, len) };
+                softmax_backward(&y.data[range.clone()], &g.data[range], width, out, add);
+            });
+        });
+    }
+}
+
+#[derive(Clone, Copy)]
+struct LogSoftmax<F> {
+    x: Stored<F>,
+}
+
+impl<F: Float> Operation<F> for LogSoftmax<F> {
+    fn backward<'g>(&self, pass: &mut Pass<'g, F>, y: Tensor<'g, F>, g: Tensor<'g, F>) {
+        let x = pass.input(self.x);
+        pass.add(x, g - y.exp() * g.sum_axis(-1, true));
+    }
+}
+
+#[derive(Clone, Copy)]
+struct LogSumExp<F> {
+    x: Stored<F>,
+}
+
+impl<F: Float> Operation<F> for LogSumExp<F> {
+    fn backward<'g>(&self, pass: &mut Pass<'g, F>, y: Tensor<'g, F>, g: Tensor<'g, F>) {
+        let x = pass.input(self.x);
+        let mut column = crate::Shape::new(x.shape);
+        let last = column.len() - 1;
+        column[last] = 1;
+        let probability = (x - y.reshape(&column)).exp();
+        pass.add(x, g.reshape(&column) * probability);
+    }
+}
+
+impl<'g, F: Float> Tensor<'g, F> {
+    fn last_axis(&self, operation: &str) -> usize {
+        let width = self.shape.last().copied().unwrap_or(0);
+        assert!(width > 0, "{operation}: over the last axis of the shape {:?}", self.shape);
+        width
+    }
+
+    /// Softmax over the last axis.
+    pub fn softmax(self) -> Self {
+        let width = self.last_axis("softmax");
+        let out = self.core.buffer(self.len());
+        let parts = Parts::new(out);
+        self.core.parts(self.len(), width, |start, len| {
+            // SAFETY: the parts do not overlap.
+            kernels::softmax_rows(&self.data[start..start + len], width, unsafe { parts.part(start, len) });
+        });
+        self.core.record(out, self.shape, &[self], Softmax { x: self.store() })
+    }
+
+    /// The logarithm of the softmax over the last axis.
+    pub fn log_softmax(self) -> Self {
+        let width = self.last_axis("log_softmax");
+        let out = self.core.buffer(self.len());
+        log_softmax_rows(self.data, width, out);
+        self.core.record(out, self.shape, &[self], LogSoftmax { x: self.store() })
+    }
+
+    /// `ln sum exp` over the last axis, which stays as 1 if `keep`, else goes.
+    pub fn logsumexp(self, keep: bool) -> Self {
+        let width = self.last_axis("logsumexp");
+        let out = self.core.buffer(self.len() / width);
+        kernels::logsumexp_rows(self.data, width, out);
+        let mut shape = crate::Shape::new(self.shape);
+        let last = shape.len() - 1;
+        shape[last] = 1;
+        let shape = if keep { shape } else { shape.without(last) };
+        self.core.record(out, &shape, &[self], LogSumExp { x: self.store() })
+    }
+}
+
+multiversion! {
+    fn softmax_backward[F: Float](y: &[F], g: &[F], width: usize, out: &mut [F], add: bool) |simd| {
+        for ((y, g), out) in y.chunks_exact(width).zip(g.chunks_exact(width)).zip(out.chunks_exact_mut(width)) {
+            let dot = kernels::sum_of(width, |i| y[i] * g[i]);
+            if add {
+                for ((out, &y), &g) in out.iter_mut().zip(y).zip(g) {
+                    *out += y * (g - dot);
+                }
+            } else {
+                for ((out, &y), &g) in out.iter_mut().zip(y).zip(g) {
+                    *out = y * (g - dot);
+                }
+            }
+        }
+    }
+
+    fn log_softmax_rows[F: Float](x: &[F], width: usize, y: &mut [F]) |simd| {
+        for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+            let max = kernels::max_of(x);
+            let normalizer = max + kernels::sum_of(width, |i| (x[i] - max).exp()).ln();
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = x - normalizer;
+            }
+        }
+    }
+}

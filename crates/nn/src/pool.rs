@@ -1,0 +1,236 @@
+//! A small thread pool: one job at a time, cut into numbered blocks.
+//!
+//! The caller works along and returns when every block is done; a worker that sleeps through a job delays nobody.
+//! Which thread does a block is left to chance, so a block must depend on its number alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::{JoinHandle, Thread};
+
+/// Rounds a worker looks for the next job before it goes to sleep (about 30 microseconds).
+const SPINS: u32 = 1500;
+const INDEX_BITS: u32 = 24;
+const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+
+/// An index that no block has: no job is open.
+const CLOSED: u64 = INDEX_MASK;
+
+/// Workers beside the calling thread; none for a pool of one thread.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Job number, then the next block to claim, or [`CLOSED`]. The fields below change only while it is closed, so
+    /// a claim (which needs the very state that was read before the fields) succeeds only for the job they belong to.
+    state: AtomicU64,
+    blocks: AtomicUsize,
+    data: AtomicUsize,
+    call: AtomicUsize,
+    done: AtomicUsize,
+    panicked: AtomicBool,
+    stop: AtomicBool,
+    sleeping: Vec<AtomicBool>,
+}
+
+impl Pool {
+    /// A pool that uses `threads` threads, the caller's included.
+    pub(crate) fn new(threads: usize) -> Self {
+        let extra = threads.max(1) - 1;
+        let shared = Arc::new(Shared {
+            state: AtomicU64::new(CLOSED),
+            sleeping: (0..extra).map(|_| AtomicBool::new(false)).collect(),
+            ..Default::default()
+        });
+        let workers = (0..extra)
+            .map(|number| {
+                let shared = shared.clone();
+                std::thread::Builder::new()
+                    .name(format!("quire-nn-{number}"))
+                    .spawn(move || shared.work(number))
+                    .expect("the operating system starts a thread")
+            })
+            .collect();
+        Pool { shared, workers }
+    }
+
+    /// The number of threads, the caller's included.
+    pub(crate) fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `block(0) ... block(blocks - 1)`, each once, in any order, on any thread.
+    #[inline]
+    pub(crate) fn run<B: Fn(usize) + Sync>(&self, blocks: usize, block: B) {
+        if self.workers.is_empty() || blocks <= 1 {
+            (0..blocks).for_each(block);
+        } else {
+            self.share(blocks, &block);
+        }
+    }
+
+    fn share<B: Fn(usize) + Sync>(&self, blocks: usize, block: &B) {
+        /// Calls block `index` of the job at `data`.
+        fn call<B: Fn(usize)>(data: usize, index: usize) {
+            // SAFETY: `data` is the address of the closure, which `share` keeps alive until every block is done.
+            unsafe { (*(data as *const B))(index) }
+        }
+        assert!((blocks as u64) < CLOSED, "a job of {blocks} blocks");
+        let shared = &*self.shared;
+        let job = (shared.state.load(Ordering::Relaxed) >> INDEX_BITS) + 1;
+        shared.data.store(std::ptr::from_ref(block) as usize, Ordering::Relaxed);
+        shared.call.store(call::<B> as fn(usize, usize) as usize, Ordering::Relaxed);
+        shared.blocks.store(blocks, Ordering::Relaxed);
+        shared.done.store(0, Ordering::Relaxed);
+        shared.state.store(job << INDEX_BITS, Ordering::SeqCst);
+        for (worker, sleeping) in self.workers.iter().zip(&shared.sleeping) {
+            if sleeping.load(Ordering::SeqCst) {
+                wake(worker.thread());
+            }
+        }
+        shared.help();
+        let mut spins = 0u32;
+        while shared.done.load(Ordering::Acquire) < blocks {
+            spins += 1;
+            if spins < 4096 { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+        shared.state.store(job << INDEX_BITS | CLOSED, Ordering::SeqCst);
+        assert!(!shared.panicked.swap(false, Ordering::Relaxed), "a parallel block panicked");
+    }
+}
+
+fn wake(thread: &Thread) {
+    thread.unpark();
+}
+
+impl Shared {
+    /// Claims and runs blocks of the present job until none is left; true if it ran any.
+    fn help(&self) -> bool {
+        let mut any = false;
+        loop {
+            let state = self.state.load(Ordering::SeqCst);
+            if state & INDEX_MASK == CLOSED {
+                return any;
+            }
+            let index = (state & INDEX_MASK) as usize;
+            let blocks = self.blocks.load(Ordering::Acquire);
+            let data = self.data.load(Ordering::Acquire);
+            let call = self.call.load(Ordering::Acquire);
+            if index >= blocks {
+                return any;
+            }
+            if self
+                .state
+                .compare_exchange_weak(state, state + 1, Ordering::SeqCst, Ordering::Relaxed)
+                .is_err()
+            {
+                continue;
+            }
+            // The claim succeeded, so the job was still open and the fields are its own; they stay until this block
+            // is done, because the caller waits for it.
+            // SAFETY: `call` was stored from a function of this type.
+            let call: fn(usize, usize) = unsafe { std::mem::transmute(call) };
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(data, index)));
+            if outcome.is_err() {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            any = true;
+            self.done.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    fn work(&self, number: usize) {
+        let mut idle = 0;
+        while !self.stop.load(Ordering::Relaxed) {
+            if self.help() {
+                idle = 0;
+                continue;
+            }
+            idle += 1;
+            if idle < SPINS {
+                std::hint::spin_loop();
+                continue;
+            }
+            let before = self.state.load(Ordering::SeqCst);
+            self.sleeping[number].store(true, Ordering::SeqCst);
+            // A job published after `before` was read either shows here or sees the flag and unparks.
+            if self.state.load(Ordering::SeqCst) == before && !self.stop.load(Ordering::SeqCst) {
+                std::thread::park();
+            }
+            self.sleeping[number].store(false, Ordering::SeqCst);
+            idle = 0;
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        for worker in self.workers.drain(..) {
+            worker.thread().unpark();
+            // A worker catches the panics of its blocks, so it always ends well.
+            let _ = worker.join();
+        }
+    }
+}
+
+/// A pointer that blocks of a job may write through, each to its own part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<T>(*mut T, usize);
+
+// SAFETY: access is unsafe and the caller keeps the parts apart.
+unsafe impl<T: Send> Send for Parts<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Parts<T> {}
+
+impl<T> Parts<T> {
+    pub(crate) fn new(slice: &mut [T]) -> Self {
+        Parts(slice.as_mut_ptr(), slice.len())
+    }
+
+    /// The elements `start .. start + len`.
+    ///
+    /// # Safety
+    /// Parts in use at the same time must not overlap.
+    #[allow(clippy::mut_from_ref)]
+    #[inline]
+    pub(crate) unsafe fn part(&self, start: usize, len: usize) -> &mut [T] {
+        assert!(start + len <= self.1);
+        // SAFETY: within the slice; apart by the caller's word.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_runs_exactly_once() {
+        for threads in [1, 2, 3, 5] {
+            let pool = Pool::new(threads);
+            assert_eq!(pool.threads(), threads);
+            for round in 0..2000 {
+                let blocks = round % 17;
+                let mut counts = vec![0u32; blocks];
+                let shared = Parts::new(&mut counts);
+                // SAFETY: block i touches element i alone.
+                pool.run(blocks, |i| unsafe { shared.part(i, 1)[0] += 1 });
+                assert!(counts.iter().all(|&c| c == 1), "{threads} threads, round {round}: {counts:?}");
+                if round % 500 == 0 {
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a parallel block panicked")]
+    fn a_panic_in_a_block_reaches_the_caller() {
+        let pool = Pool::new(2);
+        pool.run(8, |i| assert!(i != 5, "block 5"));
+    }
+}
