@@ -1,0 +1,96 @@
+//! Named, shaped views of one flat parameter buffer.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// One tensor in the flat buffer, stored row-major from `offset` on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Its name, such as `critic.0.weight`.
+    pub name: String,
+    /// Index of its first element in the flat buffer.
+    pub offset: usize,
+    /// Its axes. The weights of an ensemble are `[members, in, out]`; a scalar is `[]`.
+    pub shape: Vec<usize>,
+}
+
+impl Block {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// True if an axis has length 0.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where its elements lie in the flat buffer.
+    pub fn range(&self) -> Range<usize> {
+        self.offset..self.offset + self.len()
+    }
+}
+
+/// The blocks of a flat buffer, one after the other without gaps.
+///
+/// Most optimizers treat every parameter alike and only use the length; those that precondition matrices (Muon,
+/// Kronecker factors) use the shapes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    blocks: Vec<Block>,
+}
+
+impl Layout {
+    /// A buffer that is one unnamed vector of `len` elements.
+    pub fn flat(len: usize) -> Self {
+        let mut layout = Layout::default();
+        layout.push("params", &[len]);
+        layout
+    }
+
+    /// Appends a block and returns where it lies.
+    pub fn push(&mut self, name: impl Into<String>, shape: &[usize]) -> Range<usize> {
+        let block = Block { name: name.into(), offset: self.len(), shape: shape.to_vec() };
+        let range = block.range();
+        self.blocks.push(block);
+        range
+    }
+
+    /// The blocks in the order of the buffer.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The block with this name.
+    pub fn block(&self, name: &str) -> Option<&Block> {
+        self.blocks.iter().find(|block| block.name == name)
+    }
+
+    /// Number of elements of the whole buffer.
+    pub fn len(&self) -> usize {
+        self.blocks.last().map_or(0, |last| last.range().end)
+    }
+
+    /// True if there is no parameter at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_follow_each_other_without_gaps() {
+        let mut layout = Layout::default();
+        assert!(layout.is_empty());
+        assert_eq!(layout.push("weight", &[2, 3, 4]), 0..24);
+        assert_eq!(layout.push("temperature", &[]), 24..25);
+        assert_eq!(layout.push("bias", &[2, 4]), 25..33);
+        assert_eq!(layout.len(), 33);
+        assert_eq!(layout.block("bias").unwrap().offset, 25);
+        assert!(layout.block("nothing").is_none());
+    }
+}

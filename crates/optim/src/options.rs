@@ -1,0 +1,205 @@
+//! The option a learner embeds: an optimizer by name.
+
+use quire_core::{Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::adam::{Adam, AdamOptions, AdamwOptions};
+use crate::clip::{ClipNorm, ClipValue};
+use crate::optimizer::{Composed, Optimizer, Rule, Transform};
+use crate::rmsprop::{Rmsprop, RmspropOptions};
+use crate::sgd::{Sgd, SgdOptions};
+use crate::{Float, Layout, Schedule};
+
+/// An optimizer and its options: `{ name = "adam", learning_rate = 3e-4, clip_norm = 10.0 }`.
+///
+/// Internally tagged, so it needs a self-describing format (TOML, JSON). Names it does not know are ignored when
+/// it is read alone: whoever reads a user's file checks them against the schema, where the nearest can be named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum OptimizerOptions {
+    /// Stochastic gradient descent, with momentum if wanted.
+    Sgd(SgdOptions),
+    /// Adam: momentum over the root of the second moment (Kingma & Ba 2015).
+    Adam(AdamOptions),
+    /// AdamW: Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+    Adamw(AdamwOptions),
+    /// RMSProp, plain or centered (Tieleman & Hinton 2012).
+    Rmsprop(RmspropOptions),
+}
+
+impl Default for OptimizerOptions {
+    fn default() -> Self {
+        OptimizerOptions::Adam(AdamOptions::default())
+    }
+}
+
+impl OptimizerOptions {
+    /// The names a user can write.
+    pub const NAMES: &[&str] = &["sgd", "adam", "adamw", "rmsprop"];
+
+    /// The optimizer with this name and its default options.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest names.
+    pub fn named(name: &str) -> Result<Self> {
+        Ok(match name {
+            "sgd" => OptimizerOptions::Sgd(SgdOptions::default()),
+            "adam" => OptimizerOptions::Adam(AdamOptions::default()),
+            "adamw" => OptimizerOptions::Adamw(AdamwOptions::default()),
+            "rmsprop" => OptimizerOptions::Rmsprop(RmspropOptions::default()),
+            _ => return Err(Error::unknown("optimizer", name, Self::NAMES.iter().copied(), "")),
+        })
+    }
+
+    /// Adam at this learning rate: what most learners' defaults are.
+    pub fn adam(learning_rate: f64) -> Self {
+        OptimizerOptions::Adam(AdamOptions { learning_rate, ..AdamOptions::default() })
+    }
+
+    /// Its name as a user writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            OptimizerOptions::Sgd(_) => "sgd",
+            OptimizerOptions::Adam(_) => "adam",
+            OptimizerOptions::Adamw(_) => "adamw",
+            OptimizerOptions::Rmsprop(_) => "rmsprop",
+        }
+    }
+
+    /// The learning rate before its schedule.
+    pub fn learning_rate(&self) -> f64 {
+        self.common().learning_rate
+    }
+
+    /// The same optimizer at another learning rate.
+    pub fn with_learning_rate(mut self, learning_rate: f64) -> Self {
+        let field = match &mut self {
+            OptimizerOptions::Sgd(o) => &mut o.learning_rate,
+            OptimizerOptions::Adam(o) => &mut o.learning_rate,
+            OptimizerOptions::Adamw(o) => &mut o.learning_rate,
+            OptimizerOptions::Rmsprop(o) => &mut o.learning_rate,
+        };
+        *field = learning_rate;
+        self
+    }
+
+    /// Checks every range; `option` is the learner's name for this option, such as `critic_optimizer`.
+    ///
+    /// # Errors
+    /// [`Error::Option`] with the field's full name, such as `critic_optimizer.beta1`.
+    pub fn check(&self, option: &str) -> Result<()> {
+        let prefix = format!("{option}.");
+        match self {
+            OptimizerOptions::Sgd(o) => o.check(&prefix)?,
+            OptimizerOptions::Adam(o) => o.check(&prefix)?,
+            OptimizerOptions::Adamw(o) => o.check(&prefix)?,
+            OptimizerOptions::Rmsprop(o) => o.check(&prefix)?,
+        }
+        self.common().schedule.check(&format!("{option}.schedule."))
+    }
+
+    /// The optimizer for single-precision parameters. `total_steps` is the number of optimizer steps of the run,
+    /// where it is known: schedules that end need it.
+    ///
+    /// # Errors
+    /// [`Error::Option`] if an option is out of range (named `optimizer.<field>`; see
+    /// [`check`](OptimizerOptions::check) for another name) or the schedule has no end.
+    pub fn build(&self, layout: &Layout, total_steps: Option<u64>) -> Result<Box<dyn Optimizer>> {
+        self.build_for::<f32>(layout, total_steps)
+    }
+
+    /// The optimizer for parameters of either precision.
+    ///
+    /// # Errors
+    /// As [`build`](OptimizerOptions::build).
+    pub fn build_for<F: Float>(
+        &self,
+        layout: &Layout,
+        total_steps: Option<u64>,
+    ) -> Result<Box<dyn Optimizer<F>>> {
+        self.check("optimizer")?;
+        let len = layout.len();
+        let rule: Box<dyn Rule<F>> = match self {
+            OptimizerOptions::Sgd(o) => Box::new(Sgd::new(o, len)),
+            OptimizerOptions::Adam(o) => Box::new(Adam::new(o, len)),
+            OptimizerOptions::Adamw(o) => Box::new(Adam::decoupled(o, len)),
+            OptimizerOptions::Rmsprop(o) => Box::new(Rmsprop::new(o, len)),
+        };
+        let common = self.common();
+        let mut transforms: Vec<Box<dyn Transform<F>>> = Vec::new();
+        if let Some(limit) = common.clip_value {
+            transforms.push(Box::new(ClipValue { limit }));
+        }
+        if let Some(max_norm) = common.clip_norm {
+            transforms.push(Box::new(ClipNorm { max_norm }));
+        }
+        Ok(Box::new(Composed::new(
+            self.name(),
+            layout,
+            common.learning_rate,
+            common.schedule,
+            total_steps,
+            transforms,
+            rule,
+        )?))
+    }
+
+    fn common(&self) -> Common<'_> {
+        macro_rules! common {
+            ($($variant:ident),*) => {
+                match self {
+                    $(OptimizerOptions::$variant(o) => Common {
+                        learning_rate: o.learning_rate,
+                        schedule: &o.schedule,
+                        clip_norm: o.clip_norm,
+                        clip_value: o.clip_value,
+                    },)*
+                }
+            };
+        }
+        common!(Sgd, Adam, Adamw, Rmsprop)
+    }
+}
+
+/// What every optimizer's options have.
+struct Common<'a> {
+    learning_rate: f64,
+    schedule: &'a Schedule,
+    clip_norm: Option<f64>,
+    clip_value: Option<f64>,
+}
+
+/// An error unless `ok`.
+pub(crate) fn check_range(prefix: &str, name: &str, value: f64, ok: bool, allowed: &str) -> Result<()> {
+    if ok {
+        Ok(())
+    } else {
+        Err(Error::option(format!("{prefix}{name}"), format!("is {value}, must be {allowed}")))
+    }
+}
+
+/// An error unless the count is at least 1.
+pub(crate) fn check_count(prefix: &str, name: &str, value: u64) -> Result<()> {
+    check_range(prefix, name, value as f64, value >= 1, "at least 1")
+}
+
+/// The ranges that every optimizer's options share.
+pub(crate) fn check_common(
+    prefix: &str,
+    learning_rate: f64,
+    weight_decay: f64,
+    clip_norm: Option<f64>,
+    clip_value: Option<f64>,
+) -> Result<()> {
+    let positive = |value: f64| value > 0.0 && value.is_finite();
+    check_range(prefix, "learning_rate", learning_rate, positive(learning_rate), "above 0")?;
+    let decay = weight_decay;
+    check_range(prefix, "weight_decay", decay, decay >= 0.0 && decay.is_finite(), "at least 0")?;
+    for (name, clip) in [("clip_norm", clip_norm), ("clip_value", clip_value)] {
+        if let Some(clip) = clip {
+            check_range(prefix, name, clip, clip > 0.0, "above 0")?;
+        }
+    }
+    Ok(())
+}
