@@ -158,6 +158,15 @@ pub(crate) fn discrete(name: &str, action: Action<'_>, n: usize) -> Result<usize
     }
 }
 
+/// The single number of a one-dimensional continuous action, which must be finite.
+#[inline]
+pub(crate) fn scalar(name: &str, action: Action<'_>, space: &Space) -> Result<f32> {
+    match action {
+        Action::Continuous(&[value]) if value.is_finite() => Ok(value),
+        other => Err(bad_action(name, other, space)),
+    }
+}
+
 /// The error for an action that the environment `name` cannot carry out.
 #[cold]
 pub(crate) fn bad_action(name: &str, action: Action<'_>, space: &Space) -> Error {
