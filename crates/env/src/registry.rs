@@ -52,7 +52,14 @@ impl EnvCard {
 }
 
 /// The cards, in the order of a table of contents.
-static CARDS: &[EnvCard] = &[classic::CART_POLE_V1, classic::CART_POLE_V0];
+static CARDS: &[EnvCard] = &[
+    classic::CART_POLE_V1,
+    classic::CART_POLE_V0,
+    classic::ACROBOT,
+    classic::MOUNTAIN_CAR,
+    classic::MOUNTAIN_CAR_CONTINUOUS,
+    classic::PENDULUM,
+];
 
 /// Every environment there is; of a parameterized family, one member with its [`EnvCard::pattern`].
 pub fn list() -> &'static [EnvCard] {
@@ -75,6 +82,10 @@ pub fn make(id: &str) -> Result<Box<dyn Environment>> {
     let limit = card(id)?.time_limit;
     match id {
         "CartPole-v1" | "CartPole-v0" => limited(classic::CartPole::new(), limit),
+        "Acrobot-v1" => limited(classic::Acrobot::new(), limit),
+        "MountainCar-v0" => limited(classic::MountainCar::new(), limit),
+        "MountainCarContinuous-v0" => limited(classic::MountainCarContinuous::new(), limit),
+        "Pendulum-v1" => limited(classic::Pendulum::new(), limit),
         _ => Err(unknown(id)),
     }
 }
