@@ -18,6 +18,8 @@ pub const EVALUATIONS: u64 = 20;
 pub const EPISODES: usize = 10;
 /// Episodes of the last evaluation, which decides how methods compare.
 pub const FINAL_EPISODES: usize = 100;
+/// Greatest weight that the estimated tail of a cut episode may have in a return that values are held against.
+const GREATEST_TAIL: f64 = 0.2;
 /// Environment steps in one [`Run::step`].
 const STEPS_AT_ONCE: u64 = 250;
 
@@ -278,7 +280,11 @@ fn play_episode(agent: &mut dyn Agent, environment: &mut dyn Environment, seeds:
             break outcome;
         }
     };
-    let (bias_sum, value_sum, counted) = value_bias(&values, &rewards, agent.discount(), outcome.terminated);
+    let tail = if outcome.terminated { Some(0.0) } else { agent.value(&observation) };
+    let (bias_sum, value_sum, counted) = match tail {
+        Some(tail) => value_bias(&values, &rewards, agent.discount(), tail, outcome.terminated),
+        None => (0.0, 0.0, 0),
+    };
     Ok(Episode {
         undiscounted_return: rewards.iter().sum(),
         length: rewards.len() as u64,
@@ -291,15 +297,16 @@ fn play_episode(agent: &mut dyn Agent, environment: &mut dyn Environment, seeds:
 /// How far estimated values lie above the discounted returns that followed: sum of the differences, sum of the
 /// estimates, and number of states counted.
 ///
-/// Where a time limit cut the episode, the return of late states lacks its tail; only states are counted whose
-/// missing tail weighs less than 5 % (discount to the power of the steps left).
-fn value_bias(values: &[f64], rewards: &[f64], discount: f64, terminated: bool) -> (f64, f64, u64) {
+/// Where a time limit cut the episode, returns go on with `tail`, the value estimated at its end. That hides a part of the
+/// bias, as large as the tail's weight (discount to the power of the steps left), so only states count whose weight is
+/// below [`GREATEST_TAIL`].
+fn value_bias(values: &[f64], rewards: &[f64], discount: f64, tail: f64, terminated: bool) -> (f64, f64, u64) {
     let (mut bias_sum, mut value_sum, mut counted) = (0.0, 0.0, 0);
-    let (mut discounted_return, mut tail_weight) = (0.0, 1.0);
+    let (mut discounted_return, mut tail_weight) = (tail, 1.0);
     for (&value, &reward) in values.iter().zip(rewards).rev() {
         discounted_return = reward + discount * discounted_return;
         tail_weight *= discount;
-        if terminated || tail_weight < 0.05 {
+        if terminated || tail_weight < GREATEST_TAIL {
             bias_sum += value - discounted_return;
             value_sum += value;
             counted += 1;
@@ -315,10 +322,11 @@ mod tests {
     #[test]
     fn the_bias_compares_values_with_the_returns_that_followed() {
         // Returns with discount 1/2: 1 + (2 + 4/2)/2 = 3, 2 + 4/2 = 4, 4.
-        let (bias, value, counted) = value_bias(&[3.5, 4.0, 3.0], &[1.0, 2.0, 4.0], 0.5, true);
+        let (bias, value, counted) = value_bias(&[3.5, 4.0, 3.0], &[1.0, 2.0, 4.0], 0.5, 0.0, true);
         assert_eq!((bias, value, counted), (-0.5, 10.5, 3));
-        // Cut off after 8 steps: 0.5^5 = 0.031 < 0.05 <= 0.5^4, so the four states with at least five steps left count.
-        let (_, value, counted) = value_bias(&[1.0; 8], &[1.0; 8], 0.5, false);
-        assert_eq!((value, counted), (4.0, 4));
+        // Cut off after 4 steps: 0.5^3 = 0.125 < 0.2 <= 0.5^2, so the two states with at least three steps left count.
+        // With a tail of 2 every return is 2: 1 + 2/2.
+        let (bias, value, counted) = value_bias(&[3.0; 4], &[1.0; 4], 0.5, 2.0, false);
+        assert_eq!((bias, value, counted), (2.0, 6.0, 2));
     }
 }

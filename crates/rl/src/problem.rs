@@ -9,7 +9,7 @@ use quire_env::EnvCard;
 
 use crate::agent::Entry;
 use crate::online::{OnlineRun, evaluate_policy};
-use crate::value;
+use crate::{actor_critic, value};
 
 /// What every run of this wing records.
 fn metrics() -> Vec<Metric> {
@@ -21,6 +21,7 @@ fn metrics() -> Vec<Metric> {
         metric("value_bias", "", Direction::Neutral, "mean estimated value minus the discounted return that followed"),
         metric("training_return", "", Direction::Neutral, "undiscounted return of a training episode"),
         metric("episode_length", "steps", Direction::Neutral, "length of a training episode"),
+        metric("temperature", "", Direction::Neutral, "weight of the entropy in a soft actor-critic's objective"),
         metric("loss", "", Direction::Neutral, "training loss, averaged since the last record"),
     ]
 }
@@ -46,7 +47,7 @@ pub fn wing() -> Wing {
 fn problem(card: &EnvCard, id: &str) -> Result<Arc<dyn Problem>> {
     let environment = quire_env::make(id)?;
     let entries: Vec<&Entry> =
-        value::METHODS.iter().filter(|entry| entry.actions.suits(environment.action_space())).collect();
+        value::METHODS.iter().chain(actor_critic::METHODS).filter(|entry| entry.actions.suits(environment.action_space())).collect();
     Ok(Arc::new(EnvironmentProblem {
         card: ProblemCard {
             name: id.to_owned(),
