@@ -5,6 +5,7 @@
 //! | [`environment`] | the contract: [`Environment`], [`Action`], [`Step`] |
 //! | [`space`] | what observations and actions may be: [`Space`] |
 //! | [`classic`] | Gymnasium's classic control: CartPole, Acrobot, MountainCar, Pendulum |
+//! | [`minatar`] | five Atari games in miniature |
 //! | [`wrappers`] | changes laid around any environment: a time limit, normalized observations ... |
 //! | [`vector`] | [`VectorEnv`]: copies stepped together, reset by themselves |
 //! | [`registry`] | [`list`] and [`make`]: every environment by its name |
@@ -33,6 +34,7 @@
 
 pub mod classic;
 pub mod environment;
+pub mod minatar;
 pub mod registry;
 pub mod space;
 pub mod vector;

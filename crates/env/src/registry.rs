@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::classic;
 use crate::environment::Environment;
+use crate::minatar::{self, ActionSet, MinAtar};
 use crate::wrappers::TimeLimit;
 
 /// What there is to know about an environment before making it.
@@ -59,6 +60,16 @@ static CARDS: &[EnvCard] = &[
     classic::MOUNTAIN_CAR,
     classic::MOUNTAIN_CAR_CONTINUOUS,
     classic::PENDULUM,
+    minatar::ASTERIX[0],
+    minatar::ASTERIX[1],
+    minatar::BREAKOUT[0],
+    minatar::BREAKOUT[1],
+    minatar::FREEWAY[0],
+    minatar::FREEWAY[1],
+    minatar::SEAQUEST[0],
+    minatar::SEAQUEST[1],
+    minatar::SPACE_INVADERS[0],
+    minatar::SPACE_INVADERS[1],
 ];
 
 /// Every environment there is; of a parameterized family, one member with its [`EnvCard::pattern`].
@@ -86,8 +97,23 @@ pub fn make(id: &str) -> Result<Box<dyn Environment>> {
         "MountainCar-v0" => limited(classic::MountainCar::new(), limit),
         "MountainCarContinuous-v0" => limited(classic::MountainCarContinuous::new(), limit),
         "Pendulum-v1" => limited(classic::Pendulum::new(), limit),
-        _ => Err(unknown(id)),
+        _ => match id.strip_prefix("MinAtar/").and_then(|game| game.rsplit_once("-v")) {
+            Some((game, "0")) => minatar(game, ActionSet::Full).ok_or_else(|| unknown(id)),
+            Some((game, "1")) => minatar(game, ActionSet::Minimal).ok_or_else(|| unknown(id)),
+            _ => Err(unknown(id)),
+        },
     }
+}
+
+fn minatar(game: &str, actions: ActionSet) -> Option<Box<dyn Environment>> {
+    Some(match game {
+        "Asterix" => Box::new(MinAtar::<minatar::Asterix>::new(actions)),
+        "Breakout" => Box::new(MinAtar::<minatar::Breakout>::new(actions)),
+        "Freeway" => Box::new(MinAtar::<minatar::Freeway>::new(actions)),
+        "Seaquest" => Box::new(MinAtar::<minatar::Seaquest>::new(actions)),
+        "SpaceInvaders" => Box::new(MinAtar::<minatar::SpaceInvaders>::new(actions)),
+        _ => return None,
+    })
 }
 
 /// Boxes an environment inside its time limit, as one type: a step stays one virtual call.
