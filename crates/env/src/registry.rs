@@ -3,6 +3,7 @@
 use quire_core::{Error, Result};
 use serde::Serialize;
 
+use crate::bsuite;
 use crate::classic;
 use crate::environment::Environment;
 use crate::minatar::{self, ActionSet, MinAtar};
@@ -60,6 +61,8 @@ static CARDS: &[EnvCard] = &[
     classic::MOUNTAIN_CAR,
     classic::MOUNTAIN_CAR_CONTINUOUS,
     classic::PENDULUM,
+    bsuite::DEEP_SEA,
+    bsuite::CATCH,
     minatar::ASTERIX[0],
     minatar::ASTERIX[1],
     minatar::BREAKOUT[0],
@@ -82,6 +85,7 @@ pub fn list() -> &'static [EnvCard] {
 /// # Errors
 /// [`Error::Unknown`] with the nearest names.
 pub fn card(id: &str) -> Result<&'static EnvCard> {
+    let id = if deep_sea_size(id).is_some() { bsuite::DEEP_SEA.id } else { id };
     CARDS.iter().find(|card| card.id == id).ok_or_else(|| unknown(id))
 }
 
@@ -90,8 +94,12 @@ pub fn card(id: &str) -> Result<&'static EnvCard> {
 /// # Errors
 /// [`Error::Unknown`] with the nearest names; [`Error::Option`] for a family member with a bad parameter.
 pub fn make(id: &str) -> Result<Box<dyn Environment>> {
+    if let Some(size) = deep_sea_size(id) {
+        return Ok(Box::new(bsuite::DeepSea::new(size)?));
+    }
     let limit = card(id)?.time_limit;
     match id {
+        "Catch-v0" => limited(bsuite::Catch::new(), limit),
         "CartPole-v1" | "CartPole-v0" => limited(classic::CartPole::new(), limit),
         "Acrobot-v1" => limited(classic::Acrobot::new(), limit),
         "MountainCar-v0" => limited(classic::MountainCar::new(), limit),
@@ -103,6 +111,12 @@ pub fn make(id: &str) -> Result<Box<dyn Environment>> {
             _ => Err(unknown(id)),
         },
     }
+}
+
+/// The `n` of `DeepSea-<n>`.
+fn deep_sea_size(id: &str) -> Option<usize> {
+    let text = id.strip_prefix("DeepSea-")?;
+    text.parse().ok().filter(|size: &usize| size.to_string() == text)
 }
 
 fn minatar(game: &str, actions: ActionSet) -> Option<Box<dyn Environment>> {
@@ -142,6 +156,17 @@ mod tests {
             assert!(!card.summary.is_empty() && !card.source.is_empty() && !card.tags.is_empty());
             assert!(!card.observation.is_empty() && !card.action.is_empty() && !card.reward.is_empty());
         }
+    }
+
+    #[test]
+    fn every_size_of_a_family_can_be_made() {
+        assert_eq!(make("DeepSea-7").unwrap().observation_space().shape(), [7, 7]);
+        assert_eq!(card("DeepSea-7").unwrap().id, "DeepSea-10");
+        let message = make("DeepSea-1000").err().unwrap().to_string();
+        assert_eq!(message, "option `n`: DeepSea-<n> takes n from 2 to 200, not 1000");
+        assert!(
+            matches!(make("DeepSea-v0"), Err(Error::Unknown { nearest, .. }) if nearest == ["DeepSea-10"])
+        );
     }
 
     #[test]

@@ -62,8 +62,8 @@ fn replay<G: Game>(recording: &str) -> Totals {
                 environment = MinAtar::new(ActionSet::Full);
                 continue;
             }
-            ["fixed", "difficulty"] => {
-                environment = environment.with_ramping(false);
+            ["fixed", "difficulty,", ..] => {
+                environment = environment.with_ramping(false).with_sticky_actions(0.0).unwrap();
                 continue;
             }
             ["reset", draws, changes] => {
@@ -98,25 +98,30 @@ fn replay<G: Game>(recording: &str) -> Totals {
 
 #[test]
 fn asterix() {
-    println!("{:?}", replay::<Asterix>(include_str!("data/minatar_asterix.txt")));
+    let totals = replay::<Asterix>(include_str!("data/minatar_asterix.txt"));
+    assert_eq!(totals, Totals { steps: 2162, ends: 11, reward: 70.0 });
 }
 
 #[test]
 fn breakout() {
-    println!("{:?}", replay::<Breakout>(include_str!("data/minatar_breakout.txt")));
+    let totals = replay::<Breakout>(include_str!("data/minatar_breakout.txt"));
+    assert_eq!(totals, Totals { steps: 1618, ends: 30, reward: 107.0 });
 }
 
 #[test]
 fn freeway() {
-    println!("{:?}", replay::<Freeway>(include_str!("data/minatar_freeway.txt")));
+    let totals = replay::<Freeway>(include_str!("data/minatar_freeway.txt"));
+    assert_eq!(totals, Totals { steps: 2801, ends: 1, reward: 44.0 });
 }
 
 #[test]
 fn seaquest() {
-    println!("{:?}", replay::<Seaquest>(include_str!("data/minatar_seaquest.txt")));
+    let totals = replay::<Seaquest>(include_str!("data/minatar_seaquest.txt"));
+    assert_eq!(totals, Totals { steps: 4215, ends: 10, reward: 115.0 });
 }
 
 #[test]
 fn space_invaders() {
-    println!("{:?}", replay::<SpaceInvaders>(include_str!("data/minatar_space_invaders.txt")));
+    let totals = replay::<SpaceInvaders>(include_str!("data/minatar_space_invaders.txt"));
+    assert_eq!(totals, Totals { steps: 2663, ends: 10, reward: 259.0 });
 }

@@ -36,12 +36,12 @@ const WAVE: Cells = [0xfc, 0xfc, 0xfc, 0xfc, 0, 0, 0, 0, 0, 0];
 
 /// The rules of Space Invaders.
 ///
-/// The cannon on the lowest row moves sideways and fires upwards, at most every fifth frame; a shot alien is worth
-/// 1. The aliens march sideways together; at an edge they go down one row and turn round. They move every 12 frames,
-/// or as many as there are aliens if these are fewer, and every 10 frames the lowest alien of the occupied column
-/// nearest to the cannon (the left one of two) drops a bullet. The game is over when a bullet or an alien meets the
-/// cannon, or when the aliens would march below the lowest row. A wave that is shot is followed by another, which
-/// moves a frame sooner, down to 6.
+/// The cannon on the lowest row moves sideways and fires upwards, at most every fifth frame; each alien shot is
+/// rewarded by 1. The aliens march sideways together; at an edge they go down one row and turn round. They move every
+/// 12 frames, or as many as there are aliens if these are fewer, and every 10 frames the lowest alien of the
+/// occupied column nearest to the cannon (the left one of two) drops a bullet. The game is over when a bullet or an
+/// alien meets the cannon, or when the aliens would march below the lowest row. A wave that is shot is followed by
+/// another, which moves a frame sooner, down to 6.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SpaceInvaders {
     ramping: bool,

@@ -60,13 +60,13 @@ class Recorder:
 
 
 class Recording:
-    def __init__(self, game, seed, ramping=True):
-        self.env = Environment(game, difficulty_ramping=ramping)
+    def __init__(self, game, seed, ramping):
+        self.env = Environment(game, 0.1 if ramping else 0.0, ramping)
         self.recorder = Recorder(seed)
         self.env.random = self.env.env.random = self.recorder
         self.lines = ["actions " + " ".join(str(a) for a in self.env.minimal_action_set())]
         if not ramping:
-            self.lines.append("fixed difficulty")
+            self.lines.append("fixed difficulty, no sticky actions")
         self.cells = None
 
     def changes(self):
@@ -97,14 +97,39 @@ def worth(game, before, after):
         if after.surface and after.oxygen > 198 and before.oxygen < 190:
             value += 3
         return value
-    if game == "breakout":
-        return -0.1 * abs(after.pos - after.ball_x)
     if game == "freeway":
         return 0.1 * (before.pos - after.pos)
     return 0.0
 
 
+def landmarks(game, core):
+    """Rare situations that the recordings should contain."""
+    if game == "asterix":
+        return {f"spawn {core.spawn_speed}", f"move {core.move_speed}"}
+    if game == "breakout":
+        return {"bricks gone"} if not core.brick_map.any() else set()
+    if game == "seaquest":
+        return {f"divers {core.diver_count}", f"ramps {core.ramp_index}", f"move {core.move_speed}"}
+    if game == "space_invaders":
+        return {f"move interval {core.enemy_move_interval}", f"lowest {np.max(np.nonzero(core.alien_map)[0])}"}
+    return set()
+
+
+def catch(core):
+    """Breakout: where will the ball come down? Be there, or beside it now and then, which turns the ball back."""
+    trial = copy.copy(core)
+    trial.brick_map = core.brick_map.copy()
+    while trial.ball_y < 8 or trial.ball_dir < 2:
+        trial.act(0)
+    target = trial.ball_x
+    if (core.brick_map.sum() + trial.ball_x) % 3 == 0:
+        target = min(9, target + 1) if trial.ball_dir == 2 else max(0, target - 1)
+    return 1 if core.pos > target else 3 if core.pos < target else 0
+
+
 def look_ahead(game, core, rng, depth=8, tries=3):
+    if game == "breakout":
+        return catch(core)
     values = []
     for action in range(6):
         value = 0.0
@@ -128,40 +153,45 @@ def look_ahead(game, core, rng, depth=8, tries=3):
     return int(rng.choice([a for a in range(6) if values[a] >= best - 1e-9]))
 
 
-def play(game, seed, episodes, longest, skilled_share, ramping=True):
+def play(game, seed, episodes, longest, skilled_share, ramping):
     recording = Recording(game, seed, ramping)
     rng = np.random.RandomState(seed + 1000)
+    met = set()
     for episode in range(episodes):
         recording.reset()
         skilled = rng.rand() < skilled_share
+        core = recording.env.env
         for _ in range(longest):
-            random = not skilled or rng.rand() < 0.05
-            action = rng.randint(6) if random else look_ahead(game, recording.env.env, rng)
-            if recording.step(action):
+            random = not skilled or rng.rand() < (0.01 if game == "breakout" else 0.05)
+            action = rng.randint(6) if random else look_ahead(game, core, rng)
+            over = recording.step(action)
+            met.update(landmarks(game, core))
+            past_first_wall = game == "breakout" and "bricks gone" in met and core.brick_map.sum() == 25
+            if over or past_first_wall:
                 break
+    print(game, "met:", sorted(met))
     return recording.lines
 
 
+# game: (seed, episodes, longest, share of skilled episodes, ramping), each with a generator of its own.
+# Seeds 2 and 3 of Breakout are ones whose skilled player breaks the whole wall soon.
 PLANS = {
-    # game: (episodes, longest, share of skilled episodes)
-    "asterix": (10, 900, 0.5),
-    "breakout": (16, 1200, 0.5),
-    "freeway": (1, 2501, 1.0),
-    "seaquest": (10, 1200, 0.7),
-    "space_invaders": (10, 700, 0.6),
+    "asterix": [(0, 10, 900, 0.5, True), (100, 1, 300, 1.0, False)],
+    "breakout": [(2, 1, 1000, 1.0, True), (3, 1, 1000, 1.0, True), (4, 30, 300, 0.0, True), (101, 1, 300, 1.0, False)],
+    "freeway": [(2, 1, 2501, 1.0, True), (102, 1, 300, 1.0, False)],
+    "seaquest": [(3, 10, 1200, 0.7, True), (103, 1, 300, 1.0, False)],
+    "space_invaders": [(4, 10, 700, 0.6, True), (104, 1, 300, 1.0, False)],
 }
 
 
 def main():
     folder = pathlib.Path(__file__).parent
-    for number, (game, (episodes, longest, share)) in enumerate(PLANS.items()):
-        lines = play(game, number, episodes, longest, share)
-        lines += play(game, number + 100, 1, 300, 1.0, ramping=False)
+    for game, plans in PLANS.items():
+        lines = [line for plan in plans for line in play(game, *plan)]
         (folder / f"minatar_{game}.txt").write_text("\n".join(lines) + "\n")
-        steps = sum(line.startswith("step") for line in lines)
-        reward = sum(int(line.split()[2]) for line in lines if line.startswith("step"))
-        ends = sum(line.split()[3] == "1" for line in lines if line.startswith("step"))
-        print(f"{game}: {steps} steps, {ends} ends, reward {reward}")
+        steps = [line.split() for line in lines if line.startswith("step")]
+        ends, reward = sum(step[3] == "1" for step in steps), sum(int(step[2]) for step in steps)
+        print(f"{game}: {len(steps)} steps, {ends} ends, reward {reward}")
 
 
 main()
