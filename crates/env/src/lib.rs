@@ -5,6 +5,8 @@
 //! | [`environment`] | the contract: [`Environment`], [`Action`], [`Step`] |
 //! | [`space`] | what observations and actions may be: [`Space`] |
 //! | [`classic`] | Gymnasium's classic control: CartPole, Acrobot, MountainCar, Pendulum |
+//! | [`bsuite`] | DeepSea and Catch |
+//! | [`minatar`] | five Atari games in miniature |
 //! | [`wrappers`] | changes laid around any environment: a time limit, normalized observations ... |
 //! | [`vector`] | [`VectorEnv`]: copies stepped together, reset by themselves |
 //! | [`registry`] | [`list`] and [`make`]: every environment by its name |
@@ -31,8 +33,10 @@
 //! # Ok::<(), quire_core::Error>(())
 //! ```
 
+pub mod bsuite;
 pub mod classic;
 pub mod environment;
+pub mod minatar;
 pub mod registry;
 pub mod space;
 pub mod vector;
