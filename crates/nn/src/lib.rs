@@ -30,6 +30,7 @@
 mod arena;
 mod backward;
 mod float;
+mod gemm;
 mod init;
 mod kernels;
 pub mod layers;
@@ -40,7 +41,7 @@ mod shape;
 pub mod simd;
 mod tape;
 
-pub use float::{Float, Strided};
+pub use float::Float;
 pub use init::Init;
 pub use layers::{Linear, Mlp, MlpConfig, Scratch};
 pub use ops::{Activation, Index};

@@ -143,6 +143,7 @@ impl Shared {
     }
 
     fn work(&self, number: usize) {
+        crate::gemm::prepare_thread();
         let mut idle = 0;
         while !self.stop.load(Ordering::Relaxed) {
             if self.help() {

@@ -107,6 +107,24 @@ impl Mlp {
         self.layers.iter().fold(x, |x, layer| layer.forward(graph, params, x))
     }
 
+    /// The forward pass of some members of an ensemble only: `[B, in] -> [M, B, out]`. (REDQ's targets take the least
+    /// of two members drawn at random.)
+    ///
+    /// # Panics
+    /// If there is no member, or one that does not exist.
+    pub fn forward_members<'g, F: Float, const M: usize>(
+        &self,
+        graph: Graph<'g, F>,
+        params: &'g Params<F>,
+        x: Tensor<'g, F>,
+        members: [usize; M],
+    ) -> Tensor<'g, F> {
+        graph.stack(
+            members.map(|e| self.layers.iter().fold(x, |x, layer| layer.member(e).forward(graph, params, x))),
+            0,
+        )
+    }
+
     /// One observation, without a tape: `[in] -> [E, out]`, the output of every member after the other.
     ///
     /// # Panics

@@ -1,0 +1,169 @@
+//! Times the training steps that Quire lives on, in microseconds.
+//!
+//! `cargo run --release -p quire-nn --example workloads [threads]`. Each line has the least and the median time over
+//! many steps; W1 to W5 are the rows of the table of networks in the design notes.
+#![allow(clippy::print_stdout)]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use quire_core::Seeds;
+use quire_nn::{Activation, Float, Graph, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, multiversion};
+
+/// Prints the least and the median time of a step.
+fn time(name: &str, seconds: f64, mut step: impl FnMut()) -> f64 {
+    for _ in 0..3 {
+        step();
+    }
+    let start = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < 5 || start.elapsed().as_secs_f64() < seconds {
+        let at = Instant::now();
+        step();
+        times.push(at.elapsed().as_secs_f64() * 1e6);
+    }
+    times.sort_by(f64::total_cmp);
+    let median = times[times.len() / 2];
+    println!("{name:<58} min {:>10.1}   median {median:>10.1}", times[0]);
+    median
+}
+
+multiversion! {
+    /// One pass of Adam over the flat buffers.
+    fn adam[](x: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], rate: f32, second: f32) |simd| {
+        for (((x, m), v), &g) in x.iter_mut().zip(m).zip(v).zip(g) {
+            *m += 0.1 * (g - *m);
+            *v += 0.001 * (g * g - *v);
+            *x -= rate * *m / (second * Float::sqrt(*v) + 1e-8);
+        }
+    }
+}
+
+struct Adam {
+    m: Vec<f32>,
+    v: Vec<f32>,
+    step: i32,
+}
+
+impl Adam {
+    fn new(len: usize) -> Self {
+        Adam { m: vec![0.0; len], v: vec![0.0; len], step: 0 }
+    }
+
+    fn step(&mut self, params: &mut Params<f32>, gradient: &[f32]) {
+        self.step += 1;
+        let rate = 3e-4 / (1.0 - 0.9f32.powi(self.step));
+        let second = 1.0 / (1.0 - 0.999f32.powi(self.step)).sqrt();
+        adam(params.data_mut(), &mut self.m, &mut self.v, gradient, rate, second);
+    }
+}
+
+fn noise(len: usize, seed: u64) -> Vec<f32> {
+    use rand::RngExt;
+    let mut rng = Seeds::new(seed).stream("noise");
+    (0..len).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect()
+}
+
+fn mlp(sizes: &[usize], ensemble: usize) -> (Params<f32>, Mlp) {
+    let mut params = Params::new();
+    let config = MlpConfig { sizes: sizes.to_vec(), ensemble, ..MlpConfig::default() };
+    let mlp = Mlp::new(&mut params, "mlp", &config, &mut Seeds::new(1).stream("init"));
+    (params, mlp)
+}
+
+fn dqn(threads: usize) {
+    const BATCH: usize = 128;
+    let (mut params, q) = mlp(&[4, 120, 84, 2], 1);
+    let mut target = params.clone();
+    let mut adam = Adam::new(params.len());
+    let mut gradient = vec![0.0; params.len()];
+    let mut tape = Tape::new(threads);
+    let (now, next, rewards) = (noise(BATCH * 4, 1), noise(BATCH * 4, 2), noise(BATCH, 3));
+    let actions: Vec<usize> = (0..BATCH).map(|i| i % 2).collect();
+    time(&format!("W1   DQN 4-120-84-2, batch 128, {threads} threads"), 0.5, || {
+        let graph = tape.graph();
+        let next = graph.constant(&[BATCH, 4], &next);
+        let value = graph.no_grad(|| {
+            let (_, best) = q.forward(graph, &params, next).max_axis(-1, false);
+            q.forward(graph, &target, next).gather(best)
+        });
+        let wanted = value * 0.99 + graph.constant(&[BATCH], &rewards);
+        let taken = q.forward(graph, &params, graph.constant(&[BATCH, 4], &now)).gather(&actions);
+        let loss = (taken - wanted).huber(1.0).mean();
+        loss.gradient(&params, &mut gradient);
+        adam.step(&mut params, &gradient);
+        target.polyak(&params, 0.005);
+    });
+}
+
+fn critics(threads: usize, name: &str, members: usize) {
+    const BATCH: usize = 256;
+    let (mut params, q) = mlp(&[23, 256, 256, 1], members);
+    let mut target = params.clone();
+    let mut adam = Adam::new(params.len());
+    let mut gradient = vec![0.0; params.len()];
+    let mut tape = Tape::new(threads);
+    let (now, next, rewards) = (noise(BATCH * 23, 1), noise(BATCH * 23, 2), noise(BATCH, 3));
+    let mut step = 0;
+    let mut run = || {
+        let graph = tape.graph();
+        let next = graph.constant(&[BATCH, 23], &next);
+        let two = [step % members, (step + 1) % members];
+        step += 1;
+        let value = graph.no_grad(|| -> Tensor<f32> {
+            let [a, b] = q.forward_members(graph, &target, next, two).split(0);
+            a.minimum(b)
+        });
+        let wanted = value.reshape(&[1, BATCH]) * 0.99 + graph.constant(&[1, BATCH], &rewards);
+        let all = q.forward(graph, &params, graph.constant(&[BATCH, 23], &now)).reshape(&[members, BATCH]);
+        let loss = (all - wanted).square().mean() * members as f64;
+        loss.gradient(&params, &mut gradient);
+        adam.step(&mut params, &gradient);
+        target.polyak(&params, 0.005);
+    };
+    let median = time(&format!("{name} critics 23-256-256-1, batch 256, {threads} threads"), 1.0, &mut run);
+    // Multiplications and additions of the forward pass, the backward pass and the target's forward pass.
+    let weights = (23 * 256 + 256 * 256 + 256) as f64;
+    let first = (23 * 256) as f64;
+    let flops = 2.0 * BATCH as f64 * (members as f64 * (3.0 * weights - first) + 2.0 * weights);
+    println!("{:<58} {:.0} GFLOP/s", "", flops / median * 1e-3);
+}
+
+fn act() {
+    let (params, q) = mlp(&[4, 120, 84, 2], 1);
+    let mut scratch = Scratch::new();
+    let x = noise(4, 1);
+    time("W5   act: one observation through 4-120-84-2, times 1000", 0.3, || {
+        for _ in 0..1000 {
+            black_box(q.infer(&params, black_box(&x), &mut scratch));
+        }
+    });
+}
+
+fn sgemm(threads: usize) {
+    let n = 1024;
+    let (a, b) = (noise(n * n, 1), noise(n * n, 2));
+    let mut tape = Tape::<f32>::new(threads);
+    let median = time(&format!("sgemm 1024^3, {threads} threads"), 0.5, || {
+        let graph: Graph<f32> = tape.graph();
+        let (a, b) = (graph.constant(&[n, n], &a), graph.constant(&[n, n], &b));
+        black_box(a.matmul(b));
+    });
+    println!("{:<58} {:.0} GFLOP/s", "", 2.0 * (n * n * n) as f64 / median * 1e-3);
+}
+
+fn main() {
+    let most = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let threads: Vec<usize> = match std::env::args().nth(1).and_then(|n| n.parse().ok()) {
+        Some(n) => vec![n],
+        None => (1..=most.min(2)).collect(),
+    };
+    let _ = Activation::None;
+    for &threads in &threads {
+        dqn(threads);
+        critics(threads, "W2   10", 10);
+        critics(threads, "W2b   2", 2);
+        sgemm(threads);
+    }
+    act();
+}
