@@ -1,0 +1,2 @@
+//! Studies.
+pub mod statistics;
