@@ -1,2 +1,6 @@
 //! Studies.
+pub mod export;
+pub mod machine;
 pub mod statistics;
+pub mod store;
+pub use store::Store;
