@@ -116,9 +116,10 @@ fn parse_value(text: &str) -> Value {
     }
 }
 
-/// Option values as a TOML table; options that are absent (`none`) are left out.
+/// Option values as a TOML table. TOML has no null: an option that is absent is written `"none"`, which
+/// [`OptionSchema::with`] understands.
 pub fn to_toml(options: &OptionMap) -> toml::Table {
-    options.iter().filter_map(|(name, value)| Some((name.clone(), json_to_toml(value)?))).collect()
+    options.iter().map(|(name, value)| (name.clone(), json_to_toml(value))).collect()
 }
 
 /// Option values from a TOML table.
@@ -154,18 +155,19 @@ fn toml_to_json(value: toml::Value) -> Value {
     }
 }
 
-fn json_to_toml(value: &Value) -> Option<toml::Value> {
-    Some(match value {
-        Value::Null => return None,
+fn json_to_toml(value: &Value) -> toml::Value {
+    match value {
+        Value::Null => toml::Value::String("none".to_owned()),
         Value::Bool(flag) => toml::Value::Boolean(*flag),
         Value::Number(number) => match number.as_i64() {
             Some(integer) => toml::Value::Integer(integer),
-            None => toml::Value::Float(number.as_f64()?),
+            // Beyond 2^63 the nearest float; no option is that large.
+            None => toml::Value::Float(number.as_f64().unwrap_or(f64::INFINITY)),
         },
         Value::String(text) => toml::Value::String(text.clone()),
-        Value::Array(items) => toml::Value::Array(items.iter().filter_map(json_to_toml).collect()),
+        Value::Array(items) => toml::Value::Array(items.iter().map(json_to_toml).collect()),
         Value::Object(map) => toml::Value::Table(to_toml(map)),
-    })
+    }
 }
 
 /// One option, for people to read.
@@ -175,8 +177,8 @@ pub struct OptionField {
     pub name: String,
     /// What values it takes: `number in [0, 1]`, `one of adam, sgd`, ...
     pub kind: String,
-    /// The default; `null` is written `none`.
-    pub default: Value,
+    /// Its value; `null` is written `none`.
+    pub value: Value,
     /// What it does.
     pub description: String,
 }
@@ -238,31 +240,31 @@ impl OptionSchema {
     }
 }
 
-fn collect_fields(schema: &Value, defaults: &Value, prefix: &str, fields: &mut Vec<OptionField>) {
+fn collect_fields(schema: &Value, values: &Value, prefix: &str, fields: &mut Vec<OptionField>) {
     let Some(properties) = schema["properties"].as_object() else { return };
     for (name, field) in properties {
         if prefix.ends_with('.') && field.get("const").is_some() {
             continue; // the tag of a variant, already listed as the option that holds it
         }
-        let default = defaults.get(name).cloned().unwrap_or(Value::Null);
+        let value = values.get(name).cloned().unwrap_or(Value::Null);
         let description = field["description"].as_str().unwrap_or_default().to_owned();
         let path = format!("{prefix}{name}");
         if let Some(variants) = tagged_variants(field) {
             let choices: Vec<&str> = variants.iter().map(|(tag, _)| *tag).collect();
-            let chosen = default["name"].as_str().unwrap_or_default().to_owned();
+            let chosen = value["name"].as_str().unwrap_or_default().to_owned();
             fields.push(OptionField {
                 name: path.clone(),
                 kind: format!("one of {}", choices.join(", ")),
-                default: Value::String(chosen.clone()),
+                value: Value::String(chosen.clone()),
                 description,
             });
             if let Some((_, variant)) = variants.iter().find(|(tag, _)| *tag == chosen) {
-                collect_fields(variant, &default, &format!("{path}."), fields);
+                collect_fields(variant, &value, &format!("{path}."), fields);
             }
         } else if field.get("properties").is_some() {
-            collect_fields(field, &default, &format!("{path}."), fields);
+            collect_fields(field, &value, &format!("{path}."), fields);
         } else {
-            fields.push(OptionField { name: path, kind: describe_kind(field), default, description });
+            fields.push(OptionField { name: path, kind: describe_kind(field), value, description });
         }
     }
 }
@@ -687,10 +689,12 @@ mod tests {
 
     #[test]
     fn options_survive_toml() {
-        let options = Example { hidden: vec![3], clip: Some(0.5), ..Example::default() };
-        let text = toml::to_string(&to_toml(&to_map(&options))).unwrap();
-        let back = from_toml(toml::from_str(&text).unwrap());
-        assert_eq!(resolve::<Example>(&[&back]).unwrap(), options);
+        for clip in [Some(0.5), None] {
+            let options = Example { hidden: vec![3], clip, ..Example::default() };
+            let text = toml::to_string(&to_toml(&to_map(&options))).unwrap();
+            let back = from_toml(toml::from_str(&text).unwrap());
+            assert_eq!(resolve::<Example>(&[&back]).unwrap(), options);
+        }
     }
 
     #[test]
@@ -698,7 +702,7 @@ mod tests {
         let fields = OptionSchema::of::<Example>().fields();
         let line = |name: &str| {
             let field = fields.iter().find(|field| field.name == name).unwrap();
-            format!("{} | {} | {}", field.kind, field.default, field.description)
+            format!("{} | {} | {}", field.kind, field.value, field.description)
         };
         assert_eq!(line("discount"), "number in [0, 1] | 0.99 | Discount factor.");
         assert_eq!(
