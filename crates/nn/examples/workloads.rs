@@ -1,6 +1,6 @@
 //! Times the training steps that Quire lives on, in microseconds.
 //!
-//! `cargo run --release -p quire-nn --example workloads [threads]`. Each line has the least and the median time over
+//! `cargo run --release -p quire-nn --example workloads [threads] [W1 W2 ...]`. Each line has the least and the median time over
 //! many steps; W1 to W5 are the rows of the table of networks in the design notes.
 #![allow(clippy::print_stdout)]
 
@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use quire_core::Seeds;
-use quire_nn::{Activation, Float, Graph, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, multiversion};
+use quire_nn::{DropoutKey, Float, Graph, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, multiversion};
 
 /// Prints the least and the median time of a step.
 fn time(name: &str, seconds: f64, mut step: impl FnMut()) -> f64 {
@@ -64,16 +64,23 @@ fn noise(len: usize, seed: u64) -> Vec<f32> {
     (0..len).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect()
 }
 
-fn mlp(sizes: &[usize], ensemble: usize) -> (Params<f32>, Mlp) {
+/// A perceptron; with dropout, also with layer normalization.
+fn mlp(sizes: &[usize], ensemble: usize, dropout: f64) -> (Params<f32>, Mlp) {
     let mut params = Params::new();
-    let config = MlpConfig { sizes: sizes.to_vec(), ensemble, ..MlpConfig::default() };
+    let config = MlpConfig {
+        sizes: sizes.to_vec(),
+        ensemble,
+        dropout,
+        layer_norm: dropout > 0.0,
+        ..MlpConfig::default()
+    };
     let mlp = Mlp::new(&mut params, "mlp", &config, &mut Seeds::new(1).stream("init"));
     (params, mlp)
 }
 
 fn dqn(threads: usize) {
     const BATCH: usize = 128;
-    let (mut params, q) = mlp(&[4, 120, 84, 2], 1);
+    let (mut params, q) = mlp(&[4, 120, 84, 2], 1, 0.0);
     let mut target = params.clone();
     let mut adam = Adam::new(params.len());
     let mut gradient = vec![0.0; params.len()];
@@ -96,9 +103,9 @@ fn dqn(threads: usize) {
     });
 }
 
-fn critics(threads: usize, name: &str, members: usize) {
+fn critics(threads: usize, name: &str, members: usize, dropout: f64) -> f64 {
     const BATCH: usize = 256;
-    let (mut params, q) = mlp(&[23, 256, 256, 1], members);
+    let (mut params, q) = mlp(&[23, 256, 256, 1], members, dropout);
     let mut target = params.clone();
     let mut adam = Adam::new(params.len());
     let mut gradient = vec![0.0; params.len()];
@@ -110,12 +117,18 @@ fn critics(threads: usize, name: &str, members: usize) {
         let next = graph.constant(&[BATCH, 23], &next);
         let two = [step % members, (step + 1) % members];
         step += 1;
+        let key = DropoutKey { stream: 1, step: step as u64 };
         let value = graph.no_grad(|| -> Tensor<f32> {
-            let [a, b] = q.forward_members(graph, &target, next, two).split(0);
+            let [a, b] = if dropout > 0.0 {
+                q.forward_dropout(graph, &target, next, key).split(0)
+            } else {
+                q.forward_members(graph, &target, next, two).split(0)
+            };
             a.minimum(b)
         });
         let wanted = value.reshape(&[1, BATCH]) * 0.99 + graph.constant(&[1, BATCH], &rewards);
-        let all = q.forward(graph, &params, graph.constant(&[BATCH, 23], &now)).reshape(&[members, BATCH]);
+        let all = q.forward_dropout(graph, &params, graph.constant(&[BATCH, 23], &now), key);
+        let all = all.reshape(&[members, BATCH]);
         let loss = (all - wanted).square().mean() * members as f64;
         loss.gradient(&params, &mut gradient);
         adam.step(&mut params, &gradient);
@@ -127,10 +140,11 @@ fn critics(threads: usize, name: &str, members: usize) {
     let first = (23 * 256) as f64;
     let flops = 2.0 * BATCH as f64 * (members as f64 * (3.0 * weights - first) + 2.0 * weights);
     println!("{:<58} {:.0} GFLOP/s", "", flops / median * 1e-3);
+    median
 }
 
 fn act() {
-    let (params, q) = mlp(&[4, 120, 84, 2], 1);
+    let (params, q) = mlp(&[4, 120, 84, 2], 1, 0.0);
     let mut scratch = Scratch::new();
     let x = noise(4, 1);
     time("W5   act: one observation through 4-120-84-2, times 1000", 0.3, || {
@@ -153,17 +167,33 @@ fn sgemm(threads: usize) {
 }
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let only = |name: &str| {
+        let named: Vec<_> = arguments.iter().filter(|a| a.parse::<usize>().is_err()).collect();
+        named.is_empty() || named.iter().any(|a| *a == name)
+    };
     let most = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let threads: Vec<usize> = match std::env::args().nth(1).and_then(|n| n.parse().ok()) {
+    let threads: Vec<usize> = match arguments.iter().find_map(|a| a.parse().ok()) {
         Some(n) => vec![n],
         None => (1..=most.min(2)).collect(),
     };
-    let _ = Activation::None;
     for &threads in &threads {
-        dqn(threads);
-        critics(threads, "W2   10", 10);
-        critics(threads, "W2b   2", 2);
-        sgemm(threads);
+        if only("W1") {
+            dqn(threads);
+        }
+        if only("W2") {
+            critics(threads, "W2   10", 10, 0.0);
+        }
+        if only("W3") {
+            let plain = critics(threads, "W2b  2", 2, 0.0);
+            let dropout = critics(threads, "W3   2 DroQ", 2, 0.01);
+            println!("{:<58} {:.2} of W2b", "", dropout / plain);
+        }
+        if only("sgemm") {
+            sgemm(threads);
+        }
     }
-    act();
+    if only("W5") {
+        act();
+    }
 }

@@ -48,21 +48,33 @@ impl<'a, F> Matrix<'a, F> {
 
     fn check(&self, rows: usize, columns: usize) {
         assert!(self.row == 1 || self.column == 1, "a matrix has a stride of 1");
-        assert!((rows - 1) * self.row + (columns - 1) * self.column < self.data.len(), "a matrix fits its data");
+        assert!(
+            (rows - 1) * self.row + (columns - 1) * self.column < self.data.len(),
+            "a matrix fits its data"
+        );
     }
 }
 
 /// Sums one tile: `c[0..rows][0..columns] <- [c +] a b` over `depth` products.
 ///
 /// `a` is packed (see [`Kernel`]), `b` has a row of the tile's full width every `b_row` numbers.
-type Tile<F> =
-    unsafe fn(depth: usize, a: *const F, b: *const F, b_row: usize, c: *mut F, c_row: usize, columns: usize, add: bool);
+type Tile<F> = unsafe fn(
+    depth: usize,
+    a: *const F,
+    b: *const F,
+    b_row: usize,
+    c: *mut F,
+    c_row: usize,
+    columns: usize,
+    add: bool,
+);
 
 /// Copies `depth` rows (distance `row`) of one panel's full width, one after another.
 type CopyRows<F> = unsafe fn(from: *const F, row: usize, depth: usize, to: *mut F);
 
 /// Copies `count` rows of `depth` numbers (distance `row`) to the columns of a panel: `to[p * width + j]`.
-type Transpose<F> = unsafe fn(from: *const F, row: usize, count: usize, depth: usize, to: *mut F, width: usize);
+type Transpose<F> =
+    unsafe fn(from: *const F, row: usize, count: usize, depth: usize, to: *mut F, width: usize);
 
 /// What a product is made of at one instruction set.
 pub(crate) struct Kernel<F: 'static> {
@@ -93,7 +105,14 @@ trait Vector<F>: Copy {
 /// See [`Tile`]. `A_ROW` and `A_STEP` are the distances of rows and columns in the packed left panel.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-unsafe fn tile<F: Float, V: Vector<F>, const M: usize, const N: usize, const A_ROW: usize, const A_STEP: usize>(
+unsafe fn tile<
+    F: Float,
+    V: Vector<F>,
+    const M: usize,
+    const N: usize,
+    const A_ROW: usize,
+    const A_STEP: usize,
+>(
     depth: usize,
     a: *const F,
     b: *const F,
@@ -284,10 +303,46 @@ mod x86 {
             }
         };
     }
-    vector!(__m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps);
-    vector!(__m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_add_pd);
-    vector!(__m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps);
-    vector!(__m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_add_pd);
+    vector!(
+        __m512,
+        f32,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps
+    );
+    vector!(
+        __m512d,
+        f64,
+        8,
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_fmadd_pd,
+        _mm512_add_pd
+    );
+    vector!(
+        __m256,
+        f32,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps
+    );
+    vector!(
+        __m256d,
+        f64,
+        4,
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        _mm256_fmadd_pd,
+        _mm256_add_pd
+    );
 
     kernel!(F32_512, f32, __m512, 12 x 2, [1 2 3 4 5 6 7 8 9 10 11 12], transpose_512, "avx512f,avx2,fma");
     kernel!(F64_512, f64, __m512d, 12 x 2, [1 2 3 4 5 6 7 8 9 10 11 12], transpose_plain::<f64>, "avx512f,avx2,fma");
@@ -296,7 +351,14 @@ mod x86 {
 
     /// Transposes blocks of 16 x 16 in registers.
     #[target_feature(enable = "avx512f,avx2,fma")]
-    unsafe fn transpose_512(from: *const f32, row: usize, count: usize, depth: usize, to: *mut f32, width: usize) {
+    unsafe fn transpose_512(
+        from: *const f32,
+        row: usize,
+        count: usize,
+        depth: usize,
+        to: *mut f32,
+        width: usize,
+    ) {
         let (blocks, steps) = (count / 16 * 16, depth / 16 * 16);
         // SAFETY: within the caller's rows and panel.
         unsafe {
@@ -348,7 +410,14 @@ mod x86 {
 
     /// Transposes blocks of 8 x 8 in registers.
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn transpose_256(from: *const f32, row: usize, count: usize, depth: usize, to: *mut f32, width: usize) {
+    unsafe fn transpose_256(
+        from: *const f32,
+        row: usize,
+        count: usize,
+        depth: usize,
+        to: *mut f32,
+        width: usize,
+    ) {
         let (blocks, steps) = (count / 8 * 8, depth / 8 * 8);
         // SAFETY: within the caller's rows and panel.
         unsafe {
@@ -450,15 +519,38 @@ pub(crate) fn product<F: Float>(
     b: Matrix<'_, F>,
     mut done: impl FnMut(&mut [F], usize, usize, usize, usize),
 ) {
+    assert!(m == 0 || n == 0 || (m - 1) * c_row + n <= c.len(), "a product fits its place");
+    let (pointer, len) = (c.as_mut_ptr(), c.len());
+    // SAFETY: `c` is a unique slice with room for the result; `done` gets it while the product does not write.
+    unsafe {
+        product_at([m, n, k], pointer, c_row, add, a, b, |i, rows, j, columns| {
+            done(std::slice::from_raw_parts_mut(pointer, len), i, rows, j, columns);
+        });
+    }
+}
+
+/// As [`product`], for a place that is given by a pointer: the numbers between the rows may be in use elsewhere.
+///
+/// # Safety
+/// `c` must be valid for `m` rows of `n` numbers, `c_row` apart, which nobody else uses meanwhile.
+pub(crate) unsafe fn product_at<F: Float>(
+    [m, n, k]: [usize; 3],
+    c: *mut F,
+    c_row: usize,
+    add: bool,
+    a: Matrix<'_, F>,
+    b: Matrix<'_, F>,
+    mut done: impl FnMut(usize, usize, usize, usize),
+) {
     if m == 0 || n == 0 {
         return;
     }
-    assert!((m - 1) * c_row + n <= c.len(), "a product fits its place");
     if k == 0 {
         if !add {
-            c.chunks_mut(c_row).take(m).for_each(|row| row[..n].fill(F::ZERO));
+            // SAFETY: the caller's duty.
+            unsafe { fill_rows(c, c_row, m, n) };
         }
-        return done(c, 0, m, 0, n);
+        return done(0, m, 0, n);
     }
     a.check(m, k);
     b.check(k, n);
@@ -495,17 +587,28 @@ pub(crate) fn product<F: Float>(
                             } else {
                                 (packed.add(j * depth).cast_const(), kernel.columns)
                             };
-                            let to = c.as_mut_ptr().add(i0 * c_row + j0 + j);
+                            let to = c.add(i0 * c_row + j0 + j);
                             tile(depth, packed.add(PANELS), right, b_row, to, c_row, width, add);
                         }
                     }
                     if last {
-                        done(c, i0, rows, j0, columns);
+                        done(i0, rows, j0, columns);
                     }
                 }
             }
         }
     });
+}
+
+/// Sets `count` rows of `width` numbers, `row` apart, to 0.
+///
+/// # Safety
+/// `x` must be valid for them.
+pub(crate) unsafe fn fill_rows<F: Float>(x: *mut F, row: usize, count: usize, width: usize) {
+    for i in 0..count {
+        // SAFETY: the caller's duty.
+        unsafe { std::slice::from_raw_parts_mut(x.add(i * row), width) }.fill(F::ZERO);
+    }
 }
 
 /// Packs columns `j0 + range` of rows `p0 .. p0 + depth` into panels of the tile's width. What lies behind the last
@@ -566,7 +669,8 @@ unsafe fn pack_left<F: Float>(
             // A whole panel's width at a time, as far as the data go; what is too much is not read again.
             let first = i0 + p0 * a.column;
             let room = a.data.len() - first;
-            let whole = if room < kernel.rows { 0 } else { depth.min((room - kernel.rows) / a.column.max(1) + 1) };
+            let whole =
+                if room < kernel.rows { 0 } else { depth.min((room - kernel.rows) / a.column.max(1) + 1) };
             (kernel.copy_rows)(from, a.column, whole, to);
             for p in whole..depth {
                 for i in 0..rows {

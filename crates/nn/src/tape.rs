@@ -287,6 +287,13 @@ impl<'g, F: Float> Graph<'g, F> {
         self.core.unrecorded(data, shape)
     }
 
+    /// `count` indices in the memory of this step.
+    pub(crate) fn indices(&self, count: usize, f: impl Fn(usize) -> usize) -> &'g [usize] {
+        let list = self.core.arena.slice::<usize>(count);
+        list.iter_mut().enumerate().for_each(|(i, to)| *to = f(i));
+        list
+    }
+
     /// Runs `f` without recording: for targets and for acting.
     pub fn no_grad<R>(&self, f: impl FnOnce() -> R) -> R {
         self.core.with_recording(false, f)

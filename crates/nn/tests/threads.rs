@@ -22,7 +22,8 @@ fn train(threads: usize, ensemble: usize, batch: usize) -> Vec<u32> {
         let graph = tape.graph();
         let x = graph.constant(&[batch, 17], &observations);
         let q = mlp.forward(graph, &params, x);
-        let loss = q.log_softmax().gather(&[1usize]).square().mean() + (q * q).softmax().square().sum() * 1e-3;
+        let loss =
+            q.log_softmax().gather(&[1usize]).square().mean() + (q * q).softmax().square().sum() * 1e-3;
         bits.push(loss.item().to_bits());
         loss.gradient(&params, &mut gradient);
         params.data_mut().iter_mut().zip(&gradient).for_each(|(x, g)| *x -= 0.01 * g);
