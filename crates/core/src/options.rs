@@ -322,7 +322,10 @@ fn describe_kind(schema: &Value) -> String {
             (["array"], _) => {
                 format!("list of {}", describe_kind(&schema["items"]).replacen("number", "numbers", 1))
             }
-            (["object"], _) => "table".to_owned(),
+            (["object"], _) => match schema["properties"].as_object() {
+                Some(fields) => format!("{{{}}}", fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+                None => "table".to_owned(),
+            },
             _ => "value".to_owned(),
         }
     };
@@ -469,6 +472,7 @@ fn check_value(value: &Value, schema: &Value, path: &str) -> Result<Value> {
         }
         Value::Bool(_) if allowed("boolean") => Ok(value.clone()),
         Value::String(_) if allowed("string") => Ok(value.clone()),
+        Value::Object(fields) if schema.get("properties").is_some() => check_item(fields, schema, path),
         Value::Object(_) if allowed("object") => Ok(value.clone()),
         Value::Array(items) if allowed("array") => {
             let array = array_schema(schema);
@@ -482,6 +486,17 @@ fn check_value(value: &Value, schema: &Value, path: &str) -> Result<Value> {
             items.iter().enumerate().map(check).collect::<Result<Vec<_>>>().map(Value::Array)
         }
         _ => Err(wrong_kind(value, schema, path)),
+    }
+}
+
+/// A table inside a list: all its fields at once, nothing to lay over.
+fn check_item(fields: &OptionMap, schema: &Value, path: &str) -> Result<Value> {
+    let mut item = Value::Object(OptionMap::new());
+    overlay_table(&mut item, fields, schema, &format!("{path}."))?;
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    match required.into_iter().find(|name| item.get(name).is_none()) {
+        Some(missing) => Err(Error::option(path, format!("needs `{missing}`"))),
+        None => Ok(item),
     }
 }
 
@@ -570,8 +585,18 @@ mod tests {
     }
 
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Layer {
+        /// Width.
+        #[schemars(range(min = 1))]
+        width: usize,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[serde(default, deny_unknown_fields)]
     struct Example {
+        /// Layers.
+        layers: Vec<Layer>,
         /// Discount factor.
         #[schemars(range(min = 0.0, max = 1.0))]
         discount: f64,
@@ -591,6 +616,7 @@ mod tests {
     impl Default for Example {
         fn default() -> Self {
             Example {
+                layers: Vec::new(),
                 discount: 0.99,
                 replay_capacity: 1000,
                 hidden: vec![64],
@@ -666,6 +692,10 @@ mod tests {
             refused(&["hidden=[]", "mode=mean-of-all"]),
             "option `hidden`: must not be empty with mode=mean-of-all"
         );
+        assert_eq!(set(&["layers=[{width = 2}]"]).unwrap().layers, [Layer { width: 2 }]);
+        assert_eq!(refused(&["layers=[{}]"]), "option `layers[0]`: needs `width`");
+        assert_eq!(refused(&["layers=[{width = 0}]"]), "option `layers[0].width`: must be at least 1; got 0");
+        assert!(refused(&["layers=[{widht = 1}]"]).contains("did you mean `layers[0].width`"));
         assert!(refused(&["discount"]).contains("not of the form name=value"));
     }
 

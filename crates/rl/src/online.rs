@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use quire_core::{Artefact, Error, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state};
+use quire_core::{
+    Artefact, Error, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+};
 use quire_env::{Action, Environment};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +74,12 @@ struct Saved {
 
 impl OnlineRun {
     /// Starts learning with the method `entry` in `environment`.
-    pub fn start(spec: &RunSpec, budget: u64, mut environment: Box<dyn Environment>, entry: &Entry) -> Result<Self> {
+    pub fn start(
+        spec: &RunSpec,
+        budget: u64,
+        mut environment: Box<dyn Environment>,
+        entry: &Entry,
+    ) -> Result<Self> {
         let seeds = Seeds::new(spec.seed);
         let task = task(environment.as_ref(), budget, spec.threads, seeds);
         let (agent, options) = (entry.make)(&task, &spec.options)?;
@@ -126,7 +133,8 @@ impl OnlineRun {
     fn learn_one_step(&mut self, trace: &mut Trace) -> Result<()> {
         let place = &mut self.place;
         self.agent.act(&place.observation, &mut self.action);
-        let outcome = self.environment.step(as_action(self.discrete, &self.action), &mut self.next_observation)?;
+        let outcome =
+            self.environment.step(as_action(self.discrete, &self.action), &mut self.next_observation)?;
         place.step += 1;
         place.episode_return += outcome.reward;
         place.episode_length += 1;
@@ -154,7 +162,8 @@ impl OnlineRun {
     /// Plays one episode of the evaluation under way, and reports it when it is complete.
     fn examine_one_episode(&mut self, trace: &mut Trace) -> Result<()> {
         let examined = self.place.examined.as_mut().expect("an evaluation is under way");
-        let seeds = self.seeds.nth("evaluation", self.place.evaluations).nth("episode", examined.len() as u64);
+        let seeds =
+            self.seeds.nth("evaluation", self.place.evaluations).nth("episode", examined.len() as u64);
         examined.push(play_episode(self.agent.as_mut(), self.examination.as_mut(), seeds)?);
         let last = self.place.evaluations + 1 == EVALUATIONS;
         if examined.len() < if last { FINAL_EPISODES } else { EPISODES } {
@@ -300,7 +309,13 @@ fn play_episode(agent: &mut dyn Agent, environment: &mut dyn Environment, seeds:
 /// Where a time limit cut the episode, returns go on with `tail`, the value estimated at its end. That hides a part of the
 /// bias, as large as the tail's weight (discount to the power of the steps left), so only states count whose weight is
 /// below [`GREATEST_TAIL`].
-fn value_bias(values: &[f64], rewards: &[f64], discount: f64, tail: f64, terminated: bool) -> (f64, f64, u64) {
+fn value_bias(
+    values: &[f64],
+    rewards: &[f64],
+    discount: f64,
+    tail: f64,
+    terminated: bool,
+) -> (f64, f64, u64) {
     let (mut bias_sum, mut value_sum, mut counted) = (0.0, 0.0, 0);
     let (mut discounted_return, mut tail_weight) = (tail, 1.0);
     for (&value, &reward) in values.iter().zip(rewards).rev() {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec, Wing,
+    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
+    Wing,
 };
 use quire_env::EnvCard;
 
@@ -15,13 +16,28 @@ use crate::{actor_critic, value};
 fn metrics() -> Vec<Metric> {
     let metric = |name, unit, direction, summary| Metric { name, unit, direction, summary };
     vec![
-        metric("return", "", Direction::Higher, "mean undiscounted return of the greedy policy over evaluation episodes"),
+        metric(
+            "return",
+            "",
+            Direction::Higher,
+            "mean undiscounted return of the greedy policy over evaluation episodes",
+        ),
         metric("evaluation_length", "steps", Direction::Neutral, "mean length of the evaluation episodes"),
         metric("value", "", Direction::Neutral, "mean estimated value of the states met in evaluation"),
-        metric("value_bias", "", Direction::Neutral, "mean estimated value minus the discounted return that followed"),
+        metric(
+            "value_bias",
+            "",
+            Direction::Neutral,
+            "mean estimated value minus the discounted return that followed",
+        ),
         metric("training_return", "", Direction::Neutral, "undiscounted return of a training episode"),
         metric("episode_length", "steps", Direction::Neutral, "length of a training episode"),
-        metric("temperature", "", Direction::Neutral, "weight of the entropy in a soft actor-critic's objective"),
+        metric(
+            "temperature",
+            "",
+            Direction::Neutral,
+            "weight of the entropy in a soft actor-critic's objective",
+        ),
         metric("loss", "", Direction::Neutral, "training loss, averaged since the last record"),
     ]
 }
@@ -38,7 +54,10 @@ pub fn wing() -> Wing {
     Wing {
         name: "rl",
         summary: "reinforcement learning with function approximation, in environments",
-        problems: quire_env::list().iter().map(|card| problem(card, card.id).expect("every card makes its environment")).collect(),
+        problems: quire_env::list()
+            .iter()
+            .map(|card| problem(card, card.id).expect("every card makes its environment"))
+            .collect(),
         open: |name| Some(problem(quire_env::card(name).ok()?, name)),
     }
 }
@@ -46,8 +65,11 @@ pub fn wing() -> Wing {
 /// The environment `id` as a problem; `card` is its own card or that of the family it is a member of.
 fn problem(card: &EnvCard, id: &str) -> Result<Arc<dyn Problem>> {
     let environment = quire_env::make(id)?;
-    let entries: Vec<&Entry> =
-        value::METHODS.iter().chain(actor_critic::METHODS).filter(|entry| entry.actions.suits(environment.action_space())).collect();
+    let entries: Vec<&Entry> = value::METHODS
+        .iter()
+        .chain(actor_critic::METHODS)
+        .filter(|entry| entry.actions.suits(environment.action_space()))
+        .collect();
     Ok(Arc::new(EnvironmentProblem {
         card: ProblemCard {
             name: id.to_owned(),
@@ -87,7 +109,9 @@ impl EnvironmentProblem {
 
     fn budget(&self, spec: &RunSpec) -> Result<u64> {
         match spec.budget.unwrap_or(self.card.budget) {
-            0 => Err(Error::Usage("a run needs at least one environment step; give --steps a larger number".into())),
+            0 => Err(Error::Usage(
+                "a run needs at least one environment step; give --steps a larger number".into(),
+            )),
             budget => Ok(budget),
         }
     }
@@ -116,7 +140,8 @@ impl Problem for EnvironmentProblem {
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let environment = quire_env::make(&self.card.name)?;
         let entry = self.entry(&artefact.method)?;
-        let scores = evaluate_policy(entry, environment, &artefact.options, &artefact.files, repetitions, seed)?;
+        let scores =
+            evaluate_policy(entry, environment, &artefact.options, &artefact.files, repetitions, seed)?;
         Ok(Evaluation { metric: self.card.metric().name.to_owned(), scores })
     }
 }

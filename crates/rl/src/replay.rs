@@ -109,7 +109,9 @@ impl Replay {
 
     /// True if `other` has the same capacity and keeps the same kind of transitions.
     pub fn is_alike(&self, other: &Replay) -> bool {
-        let kind = |replay: &Replay| (replay.observation_size, replay.action_size, replay.precision, replay.capacity);
+        let kind = |replay: &Replay| {
+            (replay.observation_size, replay.action_size, replay.precision, replay.capacity)
+        };
         kind(self) == kind(other)
     }
 
@@ -170,7 +172,9 @@ impl Replay {
         let actions = batch.actions.chunks_exact_mut(self.action_size);
         let singles = batch.choices.iter_mut().zip(&mut batch.rewards).zip(&mut batch.terminated);
         let fields = observations.zip(next_observations).zip(actions).zip(singles);
-        for (&at, (((observation, next), action), ((choice, reward), terminated))) in batch.rows.iter().zip(fields) {
+        for (&at, (((observation, next), action), ((choice, reward), terminated))) in
+            batch.rows.iter().zip(fields)
+        {
             let row = &self.rows[at..at + row_bytes];
             let (stored, rest) = row.split_at(observation_bytes);
             let (stored_next, rest) = rest.split_at(observation_bytes);
@@ -201,7 +205,10 @@ fn read_observation(values: &mut [f32], bytes: &[u8], precision: Precision) {
 }
 
 fn write_floats(bytes: &mut [u8], values: &[f32]) {
-    bytes.chunks_exact_mut(4).zip(values).for_each(|(bytes, value)| bytes.copy_from_slice(&value.to_le_bytes()));
+    bytes
+        .chunks_exact_mut(4)
+        .zip(values)
+        .for_each(|(bytes, value)| bytes.copy_from_slice(&value.to_le_bytes()));
 }
 
 fn read_floats(values: &mut [f32], bytes: &[u8]) {
@@ -275,7 +282,8 @@ mod tests {
     fn a_saved_memory_samples_the_same() {
         let mut replay = Replay::new(10, 2, 1, Precision::Single);
         (0..7).for_each(|i| replay.push(&transition(&[i as f32, 0.1], i as f32)));
-        let restored: Replay = quire_core::state::decode("r", &quire_core::state::encode("r", &replay)).unwrap();
+        let restored: Replay =
+            quire_core::state::decode("r", &quire_core::state::encode("r", &replay)).unwrap();
         let (mut a, mut b) = (Batch::default(), Batch::default());
         replay.sample(20, &mut Seeds::new(1).stream("replay"), &mut a);
         restored.sample(20, &mut Seeds::new(1).stream("replay"), &mut b);

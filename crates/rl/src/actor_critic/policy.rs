@@ -27,7 +27,9 @@ impl ActionScale {
             return Err(Error::Usage(format!("a Gaussian policy needs continuous actions, not {space}")));
         };
         if low.iter().chain(high).any(|bound| !bound.is_finite()) {
-            return Err(Error::Usage(format!("a squashed policy needs actions with finite bounds, not {space}")));
+            return Err(Error::Usage(format!(
+                "a squashed policy needs actions with finite bounds, not {space}"
+            )));
         }
         let pairs = || low.iter().zip(high);
         Ok(ActionScale {
@@ -50,7 +52,9 @@ impl ActionScale {
 
     /// From the box into [-1, 1]^d.
     pub fn to_unit(&self, action: &[f32], unit: &mut [f32]) {
-        for (((unit, value), center), half_width) in unit.iter_mut().zip(action).zip(&self.center).zip(&self.half_width) {
+        for (((unit, value), center), half_width) in
+            unit.iter_mut().zip(action).zip(&self.center).zip(&self.half_width)
+        {
             *unit = if *half_width > 0.0 { (value - center) / half_width } else { 0.0 };
         }
     }
@@ -73,7 +77,13 @@ pub struct Drawn<'g> {
 
 impl TanhGaussianPolicy {
     /// Registers the weights in `params`: Xavier-uniform, biases 0.
-    pub fn new(params: &mut Params<f32>, observation: usize, dimensions: usize, hidden: &[usize], rng: &mut Rng) -> Self {
+    pub fn new(
+        params: &mut Params<f32>,
+        observation: usize,
+        dimensions: usize,
+        hidden: &[usize],
+        rng: &mut Rng,
+    ) -> Self {
         let network = Mlp::new(params, "policy", &xavier(observation, hidden, 2 * dimensions, 1), rng);
         TanhGaussianPolicy { network, dimensions }
     }

@@ -129,7 +129,8 @@ impl Default for RedqOptions {
 impl Options for RedqOptions {
     fn validate(&self) -> Result<()> {
         if self.target == Target::SubsetMinimum && self.subset > self.critics as f64 {
-            let problem = format!("must be at most the number of critics, {}; got {}", self.critics, self.subset);
+            let problem =
+                format!("must be at most the number of critics, {}; got {}", self.critics, self.subset);
             return Err(Error::option("subset", problem));
         }
         Ok(())
@@ -207,7 +208,9 @@ pub fn soft_targets(
 /// Rows of observation and action side by side, `[batch, observation + action]`.
 fn join(observations: &[f32], actions: &[f32], batch: usize, joined: &mut Vec<f32>) {
     joined.clear();
-    let rows = observations.chunks_exact(observations.len() / batch).zip(actions.chunks_exact(actions.len() / batch));
+    let rows = observations
+        .chunks_exact(observations.len() / batch)
+        .zip(actions.chunks_exact(actions.len() / batch));
     for (observation, action) in rows {
         joined.extend_from_slice(observation);
         joined.extend_from_slice(action);
@@ -278,7 +281,10 @@ impl Redq {
         let loss = (q - graph.constant(&[1, size], y)).square().mean() * options.critics as f64;
         let value = f64::from(loss.item()) / options.critics as f64;
         if !value.is_finite() {
-            return Err(Error::Diverged(format!("the critics' loss is {value} after {} steps", learned.steps)));
+            return Err(Error::Diverged(format!(
+                "the critics' loss is {value} after {} steps",
+                learned.steps
+            )));
         }
         loss.gradient(&learned.critics, critic_gradient);
         learned.loss_sum += value;
@@ -346,8 +352,13 @@ impl Learner for Redq {
         let mut policy_weights = Params::new();
         let mut critics = Params::new();
         let mut initial = task.seeds.stream("network");
-        let policy =
-            TanhGaussianPolicy::new(&mut policy_weights, observation, dimensions, &options.hidden, &mut initial);
+        let policy = TanhGaussianPolicy::new(
+            &mut policy_weights,
+            observation,
+            dimensions,
+            &options.hidden,
+            &mut initial,
+        );
         let config = xavier(observation + dimensions, &options.hidden, 1, options.critics);
         let critic = Mlp::new(&mut critics, "critic", &config, &mut initial);
         let rounds = task.budget.saturating_sub(options.random_steps).max(1);
@@ -469,7 +480,8 @@ impl Agent for Redq {
     }
 
     fn load_policy(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
-        let file = |name: &str| files.get(name).ok_or_else(|| Error::Failed(format!("the artefact has no {name}")));
+        let file =
+            |name: &str| files.get(name).ok_or_else(|| Error::Failed(format!("the artefact has no {name}")));
         self.learned.policy.load_safetensors(file(POLICY)?)?;
         self.learned.critics.load_safetensors(file(CRITICS)?)
     }
@@ -531,27 +543,43 @@ mod tests {
     #[test]
     fn the_bias_of_the_target_is_the_closed_form_for_every_ensemble_size() {
         let mut rng = Seeds::new(4).stream("errors");
-        let printed = [(2, 1, 0.333333), (2, 2, -0.066667), (2, 3, -0.285714), (10, 1, 0.818182), (10, 2, 0.459480), (10, 5, -0.145145)];
+        let printed = [
+            (2, 1, 0.333333),
+            (2, 2, -0.066667),
+            (2, 3, -0.285714),
+            (10, 1, 0.818182),
+            (10, 2, 0.459480),
+            (10, 5, -0.145145),
+        ];
         for (actions, subset_size, bias) in printed {
-            let exact = 1.0 - 2.0 * (1..=actions).map(|k| f64::from(k) / (f64::from(k) + 1.0 / f64::from(subset_size))).product::<f64>();
+            let exact = 1.0
+                - 2.0
+                    * (1..=actions)
+                        .map(|k| f64::from(k) / (f64::from(k) + 1.0 / f64::from(subset_size)))
+                        .product::<f64>();
             assert!((exact - bias).abs() < 1e-6);
             for critics in [5, 20] {
                 let draws = 40_000;
                 let mut sum = 0.0;
                 for _ in 0..draws {
                     let subset = draw_subset(f64::from(subset_size), critics, &mut rng);
-                    let error = |_| subset.iter().map(|_| rng.random_range(-1.0..1.0)).fold(f64::INFINITY, f64::min);
+                    let error =
+                        |_| subset.iter().map(|_| rng.random_range(-1.0..1.0)).fold(f64::INFINITY, f64::min);
                     sum += (0..actions).map(error).fold(f64::NEG_INFINITY, f64::max);
                 }
                 // The standard deviation of one draw is at most 0.48: five standard errors are 0.012.
-                assert!((sum / f64::from(draws) - exact).abs() < 0.012, "A {actions} M {subset_size} N {critics}");
+                assert!(
+                    (sum / f64::from(draws) - exact).abs() < 0.012,
+                    "A {actions} M {subset_size} N {critics}"
+                );
             }
         }
     }
 
     #[test]
     fn after_k_updates_the_gap_of_the_targets_has_shrunk_by_a_power() {
-        let mut redq = Redq::new(&task(3, 1), RedqOptions { hidden: vec![8], ..RedqOptions::default() }).unwrap();
+        let mut redq =
+            Redq::new(&task(3, 1), RedqOptions { hidden: vec![8], ..RedqOptions::default() }).unwrap();
         redq.learned.critics.data_mut().iter_mut().for_each(|weight| *weight += 1.0);
         (0..10).for_each(|_| redq.learned.targets.polyak(&redq.learned.critics, 0.005));
         let gap = redq.learned.critics.data()[0] - redq.learned.targets.data()[0];

@@ -133,11 +133,14 @@ impl DeepQ {
     pub fn new(task: &Task, options: DeepQOptions) -> Result<Self> {
         options::check(&options)?;
         let Some(actions) = task.action.discrete_n() else {
-            return Err(Error::Usage("Q-learning over a table of action values needs discrete actions".into()));
+            return Err(Error::Usage(
+                "Q-learning over a table of action values needs discrete actions".into(),
+            ));
         };
         let mut online = Params::new();
         let mut initial = task.seeds.stream("network");
-        let network = QNetwork::new(&mut online, task.observation.size(), actions, &options.network, &mut initial);
+        let network =
+            QNetwork::new(&mut online, &task.observation, actions, &options.network, &mut initial)?;
         let rounds = task.budget.saturating_sub(options.learning_starts) / options.learn_period;
         let updates = (rounds * u64::from(options.updates_per_round)).max(1);
         let optimizer = options.optimizer.build(&layout(&online), Some(updates))?;

@@ -35,7 +35,9 @@ pub fn double_dqn_targets(
 ) {
     let actions = selecting.len() / rewards.len();
     let rows = selecting.chunks_exact(actions).zip(evaluating.chunks_exact(actions));
-    for (((target, &reward), &ended), (selecting, evaluating)) in targets.iter_mut().zip(rewards).zip(terminated).zip(rows) {
+    for (((target, &reward), &ended), (selecting, evaluating)) in
+        targets.iter_mut().zip(rewards).zip(terminated).zip(rows)
+    {
         *target = reward + discount * (1.0 - ended) * evaluating[argmax(selecting)];
     }
 }
@@ -52,7 +54,9 @@ impl DoubleDqn {
         parts.sample();
         let batch = &parts.batch;
         let graph = parts.tape.graph();
-        let values = |weights| graph.no_grad(|| parts.network.forward(graph, weights, &batch.next_observations).data());
+        let values = |weights| {
+            graph.no_grad(|| parts.network.forward(graph, weights, &batch.next_observations).data())
+        };
         double_dqn_targets(
             &batch.rewards,
             &batch.terminated,

@@ -23,7 +23,13 @@ use crate::replay::Transition;
 /// y = r + γ (1 - terminated) max_a Q(s', a; θ⁻).
 ///
 /// `next_values` is Q(s', ·; θ⁻), `[batch, actions]`; `rewards`, `terminated` (0 or 1) and `targets` are `[batch]`.
-pub fn dqn_targets(rewards: &[f32], terminated: &[f32], next_values: &[f32], discount: f32, targets: &mut [f32]) {
+pub fn dqn_targets(
+    rewards: &[f32],
+    terminated: &[f32],
+    next_values: &[f32],
+    discount: f32,
+    targets: &mut [f32],
+) {
     let actions = next_values.len() / rewards.len();
     let rows = next_values.chunks_exact(actions);
     for (((target, &reward), &ended), next) in targets.iter_mut().zip(rewards).zip(terminated).zip(rows) {
@@ -44,7 +50,8 @@ impl Dqn {
         parts.sample();
         let batch = &parts.batch;
         let graph = parts.tape.graph();
-        let next_values = graph.no_grad(|| parts.network.forward(graph, &parts.target, &batch.next_observations));
+        let next_values =
+            graph.no_grad(|| parts.network.forward(graph, &parts.target, &batch.next_observations));
         let discount = parts.options.discount as f32;
         dqn_targets(&batch.rewards, &batch.terminated, next_values.data(), discount, &mut parts.targets);
         parts.regress()
