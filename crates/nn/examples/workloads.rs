@@ -8,7 +8,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use quire_core::Seeds;
-use quire_nn::{DropoutKey, Float, Graph, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, multiversion};
+use quire_nn::{
+    CausalTransformer, DropoutKey, Float, Graph, Mlp, MlpConfig, Params, Scratch, Tape, Tensor,
+    TransformerConfig, multiversion,
+};
 
 /// Prints the least and the median time of a step.
 fn time(name: &str, seconds: f64, mut step: impl FnMut()) -> f64 {
@@ -143,6 +146,42 @@ fn critics(threads: usize, name: &str, members: usize, dropout: f64) -> f64 {
     median
 }
 
+/// A transformer of GPT-2's kind: 4 layers, width 128, 4 heads, context 128, 256 symbols.
+fn transformer(threads: usize) {
+    const BATCH: usize = 16;
+    const TIME: usize = 128;
+    let mut params = Params::<f32>::new();
+    let config = TransformerConfig::gpt2(256, TIME, 128, 4, 4);
+    let mut rng = Seeds::new(1).stream("init");
+    let model = CausalTransformer::new(&mut params, "m", &config, &mut rng).expect("the sizes fit");
+    let mut adam = Adam::new(params.len());
+    let mut gradient = vec![0.0; params.len()];
+    let symbols: Vec<u32> = (0..(BATCH * TIME) as u32).map(|i| (i * i + i / 7) % 256).collect();
+    let next: Vec<u32> = symbols[1..].iter().copied().chain([0]).collect();
+    let mut tape = Tape::new(threads);
+    let median = time(&format!("W4   transformer, batch 16 x 128, {threads} threads"), 3.0, || {
+        let graph = tape.graph();
+        let logits = model.forward(graph, &params, &symbols, BATCH, None, None);
+        let loss = logits.reshape(&[BATCH * TIME, 256]).cross_entropy(&next, None, None);
+        loss.gradient(&params, &mut gradient);
+        adam.step(&mut params, &gradient);
+    });
+    let weights = (4 * 12 * 128 * 128 + 128 * 256) as f64;
+    println!("{:<58} {:.0} GFLOP/s", "", 6.0 * weights * (BATCH * TIME) as f64 / median * 1e-3);
+    println!("{:<58} {:.0} MB of tape", "", tape.memory().0 as f64 / 1e6);
+
+    const ROWS: usize = 64;
+    let mut cache = model.cache(ROWS, TIME);
+    time(&format!("W4   generating 128 symbols in 64 rows, {threads} threads"), 2.0, || {
+        cache.clear();
+        let mut last = [0u32; ROWS];
+        for _ in 0..TIME {
+            let logits = model.step(tape.graph(), &params, &last, &mut cache);
+            last.copy_from_slice(logits.max_axis(-1, false).1);
+        }
+    });
+}
+
 fn act() {
     let (params, q) = mlp(&[4, 120, 84, 2], 1, 0.0);
     let mut scratch = Scratch::new();
@@ -188,6 +227,9 @@ fn main() {
             let plain = critics(threads, "W2b  2", 2, 0.0);
             let dropout = critics(threads, "W3   2 DroQ", 2, 0.01);
             println!("{:<58} {:.2} of W2b", "", dropout / plain);
+        }
+        if only("W4") {
+            transformer(threads);
         }
         if only("sgemm") {
             sgemm(threads);

@@ -4,7 +4,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use quire_core::Seeds;
-use quire_nn::{Activation, Mlp, MlpConfig, Params, Scratch, Tape};
+use quire_nn::{
+    Activation, CausalTransformer, DropoutKey, Mlp, MlpConfig, Params, Scratch, Tape, TransformerConfig,
+};
 
 /// The system's allocator, counting what it is asked for, on every thread.
 struct Counting;
@@ -87,4 +89,28 @@ fn steps_after_the_first_allocate_nothing() {
         mlp.infer_batch(&params, &observations, &mut scratch);
     });
     assert_eq!(acting, 0, "acting");
+
+    let mut params = Params::<f32>::new();
+    let config = TransformerConfig { dropout: 0.1, ..TransformerConfig::gpt2(31, 64, 32, 2, 2) };
+    let model = CausalTransformer::new(&mut params, "m", &config, &mut rng).unwrap();
+    let mut gradient = vec![0.0; params.len()];
+    let symbols: Vec<u32> = (0..4 * 64).map(|i| i * 7 % 31).collect();
+    let mut tape = Tape::new(2);
+    let training = count(|| {
+        let graph = tape.graph();
+        let key = Some(DropoutKey { stream: 1, step: 1 });
+        let logits = model.forward(graph, &params, &symbols, 4, Some(&[64, 30, 2, 1]), key);
+        let loss = logits.reshape(&[4 * 64, 31]).cross_entropy(&symbols, Some(3), None);
+        loss.gradient(&params, &mut gradient);
+    });
+    assert_eq!(training, 0, "training a transformer");
+    let mut cache = model.cache(4, 64);
+    let generating = count(|| {
+        cache.clear();
+        model.prefill(tape.graph(), &params, &symbols[..4 * 8], &[8; 4], &mut cache);
+        for _ in 0..3 {
+            model.step(tape.graph(), &params, &symbols[..4], &mut cache);
+        }
+    });
+    assert_eq!(generating, 0, "generating");
 }
