@@ -323,7 +323,9 @@ fn describe_kind(schema: &Value) -> String {
                 format!("list of {}", describe_kind(&schema["items"]).replacen("number", "numbers", 1))
             }
             (["object"], _) => match schema["properties"].as_object() {
-                Some(fields) => format!("{{{}}}", fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
+                Some(fields) => {
+                    format!("{{{}}}", fields.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+                }
                 None => "table".to_owned(),
             },
             _ => "value".to_owned(),

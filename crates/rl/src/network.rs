@@ -2,7 +2,9 @@
 
 use quire_core::{Error, Result, Rng};
 use quire_env::Space;
-use quire_nn::{Activation, Conv2d, Graph, Init, Linear, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, View};
+use quire_nn::{
+    Activation, Conv2d, Graph, Init, Linear, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, View,
+};
 use quire_optim::Layout;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -160,7 +162,12 @@ impl QNetwork {
 }
 
 impl Image {
-    fn new(params: &mut Params<f32>, shape: [usize; 3], options: &QNetworkOptions, rng: &mut Rng) -> Result<Self> {
+    fn new(
+        params: &mut Params<f32>,
+        shape: [usize; 3],
+        options: &QNetworkOptions,
+        rng: &mut Rng,
+    ) -> Result<Self> {
         let [mut channels, mut height, mut width] = shape;
         let mut convolutions = Vec::new();
         for (index, convolution) in options.convolutions.iter().enumerate() {
@@ -170,7 +177,15 @@ impl Image {
                 return Err(Error::option("network.convolutions", problem));
             }
             let name = format!("convolution.{index}");
-            convolutions.push(Conv2d::new(params, &name, [channels, outputs], [kernel; 2], [stride; 2], [0; 2], rng));
+            convolutions.push(Conv2d::new(
+                params,
+                &name,
+                [channels, outputs],
+                [kernel; 2],
+                [stride; 2],
+                [0; 2],
+                rng,
+            ));
             channels = outputs;
             height = (height - kernel) / stride + 1;
             width = (width - kernel) / stride + 1;
@@ -237,7 +252,12 @@ mod tests {
         for shared_bias in [false, true] {
             for shape in [&[12][..], &[3, 2, 2]] {
                 let hidden = vec![16, 8];
-                let options = QNetworkOptions { convolutions: convolutions.clone(), image_scale: 2.0, hidden, shared_bias };
+                let options = QNetworkOptions {
+                    convolutions: convolutions.clone(),
+                    image_scale: 2.0,
+                    hidden,
+                    shared_bias,
+                };
                 let (network, params) = network(shape, &options);
                 let observations: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin()).collect();
                 let mut tape = Tape::new(1);
@@ -277,7 +297,8 @@ mod tests {
     fn a_kernel_larger_than_the_image_is_refused() {
         let space = Space::uniform(0.0, 1.0, &[4, 5, 5]);
         let mut rng = Seeds::new(0).stream("network");
-        let error = QNetwork::new(&mut Params::new(), &space, 2, &QNetworkOptions::default(), &mut rng).unwrap_err();
+        let error =
+            QNetwork::new(&mut Params::new(), &space, 2, &QNetworkOptions::default(), &mut rng).unwrap_err();
         assert!(error.to_string().contains("`network.convolutions`"), "{error}");
     }
 }

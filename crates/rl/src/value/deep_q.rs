@@ -139,8 +139,7 @@ impl DeepQ {
         };
         let mut online = Params::new();
         let mut initial = task.seeds.stream("network");
-        let network =
-            QNetwork::new(&mut online, &task.observation, actions, &options.network, &mut initial)?;
+        let network = QNetwork::new(&mut online, &task.observation, actions, &options.network, &mut initial)?;
         let rounds = task.budget.saturating_sub(options.learning_starts) / options.learn_period;
         let updates = (rounds * u64::from(options.updates_per_round)).max(1);
         let optimizer = options.optimizer.build(&layout(&online), Some(updates))?;
