@@ -83,7 +83,7 @@ class Recording:
     def step(self, action):
         reward, terminal = self.env.act(action)
         self.lines.append(f"step {action} {reward} {int(terminal)} {self.recorder.draws()} {self.changes()}")
-        return terminal
+        return reward, terminal
 
 
 def worth(game, before, after):
@@ -102,12 +102,13 @@ def worth(game, before, after):
     return 0.0
 
 
-def landmarks(game, core):
+def landmarks(game, core, reward):
     """Rare situations that the recordings should contain."""
     if game == "asterix":
         return {f"spawn {core.spawn_speed}", f"move {core.move_speed}"}
     if game == "breakout":
-        return {"bricks gone"} if not core.brick_map.any() else set()
+        met = {"bricks gone"} if not core.brick_map.any() else set()
+        return met | {"through a brick"} if core.strike and reward == 0 else met
     if game == "seaquest":
         return {f"divers {core.diver_count}", f"ramps {core.ramp_index}", f"move {core.move_speed}"}
     if game == "space_invaders":
@@ -164,8 +165,8 @@ def play(game, seed, episodes, longest, skilled_share, ramping):
         for _ in range(longest):
             random = not skilled or rng.rand() < (0.01 if game == "breakout" else 0.05)
             action = rng.randint(6) if random else look_ahead(game, core, rng)
-            over = recording.step(action)
-            met.update(landmarks(game, core))
+            reward, over = recording.step(action)
+            met.update(landmarks(game, core, reward))
             past_first_wall = game == "breakout" and "bricks gone" in met and core.brick_map.sum() == 25
             if over or past_first_wall:
                 break
@@ -174,10 +175,16 @@ def play(game, seed, episodes, longest, skilled_share, ramping):
 
 
 # game: (seed, episodes, longest, share of skilled episodes, ramping), each with a generator of its own.
-# Seeds 2 and 3 of Breakout are ones whose skilled player breaks the whole wall soon.
+# Seeds 2 and 3 of Breakout break the whole wall soon; with 55 the ball flies through a brick after another.
 PLANS = {
     "asterix": [(0, 10, 900, 0.5, True), (100, 1, 300, 1.0, False)],
-    "breakout": [(2, 1, 1000, 1.0, True), (3, 1, 1000, 1.0, True), (4, 30, 300, 0.0, True), (101, 1, 300, 1.0, False)],
+    "breakout": [
+        (2, 1, 1000, 1.0, True),
+        (3, 1, 1000, 1.0, True),
+        (55, 1, 260, 1.0, True),
+        (4, 30, 300, 0.0, True),
+        (101, 1, 300, 1.0, False),
+    ],
     "freeway": [(2, 1, 2501, 1.0, True), (102, 1, 300, 1.0, False)],
     "seaquest": [(3, 10, 1200, 0.7, True), (103, 1, 300, 1.0, False)],
     "space_invaders": [(4, 10, 700, 0.6, True), (104, 1, 300, 1.0, False)],
