@@ -66,8 +66,8 @@ impl Step {
 ///
 /// Observations are written in place into a slice of `observation_space().size()` numbers, row-major; a slice
 /// of another length is a programming error and panics. The observation written by the last step of an episode
-/// is the *final* one: nothing resets by itself
-/// ([`VectorEnv`](crate::VectorEnv) does, and keeps it).
+/// is the *final* one: nothing resets by itself ([`VectorEnv`](crate::VectorEnv)
+/// does, and keeps it).
 ///
 /// # Errors
 /// `step` returns an error, and leaves the state as it was, when

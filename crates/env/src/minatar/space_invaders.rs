@@ -180,3 +180,26 @@ impl Game for SpaceInvaders {
         screen.set_cells(ENEMY_BULLET, &self.enemy_bullets);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quire_core::Seeds;
+
+    #[test]
+    fn aliens_that_would_march_below_the_lowest_row_end_the_game() {
+        // Checked against MinAtar 1.0.15 set to the same state; a game hardly ever comes to it, as the aliens of the
+        // lowest row mostly meet the cannon on their way to the edge.
+        let mut game = SpaceInvaders::new(true);
+        game.aliens = [0; SIDE];
+        game.aliens[BOTTOM] = RIGHT_EDGE;
+        game.aliens[5] = 1 << 4;
+        (game.rightwards, game.cannon, game.move_timer) = (true, 0, 1);
+        let mut chance = Seeds::new(0).stream("test");
+        assert_eq!((game.play(Command::Nothing, &mut chance), game.is_over()), (0, false));
+        assert_eq!(game.aliens[BOTTOM], RIGHT_EDGE, "it was not yet their time");
+        assert_eq!((game.play(Command::Nothing, &mut chance), game.is_over()), (0, true));
+        assert_eq!([game.aliens[0], game.aliens[6], game.aliens[BOTTOM]], [RIGHT_EDGE, 1 << 4, 0]);
+        assert!(!game.rightwards);
+    }
+}

@@ -83,7 +83,7 @@ class Recording:
     def step(self, action):
         reward, terminal = self.env.act(action)
         self.lines.append(f"step {action} {reward} {int(terminal)} {self.recorder.draws()} {self.changes()}")
-        return terminal
+        return reward, terminal
 
 
 def worth(game, before, after):
@@ -102,14 +102,16 @@ def worth(game, before, after):
     return 0.0
 
 
-def landmarks(game, core):
+def landmarks(game, core, reward):
     """Rare situations that the recordings should contain."""
     if game == "asterix":
         return {f"spawn {core.spawn_speed}", f"move {core.move_speed}"}
     if game == "breakout":
-        return {"bricks gone"} if not core.brick_map.any() else set()
+        met = {"bricks gone"} if not core.brick_map.any() else set()
+        return met | {"through a brick"} if core.strike and reward == 0 else met
     if game == "seaquest":
-        return {f"divers {core.diver_count}", f"ramps {core.ramp_index}", f"move {core.move_speed}"}
+        air = {"out of air"} if core.terminal and core.oxygen < 0 else set()
+        return air | {f"divers {core.diver_count}", f"ramps {core.ramp_index}", f"move {core.move_speed}"}
     if game == "space_invaders":
         return {f"move interval {core.enemy_move_interval}", f"lowest {np.max(np.nonzero(core.alien_map)[0])}"}
     return set()
@@ -127,12 +129,12 @@ def catch(core):
     return 1 if core.pos > target else 3 if core.pos < target else 0
 
 
-def look_ahead(game, core, rng, depth=8, tries=3):
+def look_ahead(game, core, rng, lurking=False, depth=8, tries=3):
     if game == "breakout":
         return catch(core)
     values = []
     for action in range(6):
-        value = 0.0
+        value = -100.0 if lurking and action == 2 and core.sub_y <= 1 else 0.0
         for _ in range(tries):
             trial = copy.copy(core)
             for name, attribute in vars(core).items():
@@ -147,13 +149,13 @@ def look_ahead(game, core, rng, depth=8, tries=3):
                     value -= 20
                     break
                 now = rng.randint(6)
-            value += worth(game, core, trial)
+            value += 0.0 if lurking else worth(game, core, trial)
         values.append(value)
     best = max(values)
     return int(rng.choice([a for a in range(6) if values[a] >= best - 1e-9]))
 
 
-def play(game, seed, episodes, longest, skilled_share, ramping):
+def play(game, seed, episodes, longest, skilled_share, ramping, lurking=False):
     recording = Recording(game, seed, ramping)
     rng = np.random.RandomState(seed + 1000)
     met = set()
@@ -163,9 +165,9 @@ def play(game, seed, episodes, longest, skilled_share, ramping):
         core = recording.env.env
         for _ in range(longest):
             random = not skilled or rng.rand() < (0.01 if game == "breakout" else 0.05)
-            action = rng.randint(6) if random else look_ahead(game, core, rng)
-            over = recording.step(action)
-            met.update(landmarks(game, core))
+            action = rng.randint(6) if random else look_ahead(game, core, rng, lurking)
+            reward, over = recording.step(action)
+            met.update(landmarks(game, core, reward))
             past_first_wall = game == "breakout" and "bricks gone" in met and core.brick_map.sum() == 25
             if over or past_first_wall:
                 break
@@ -173,13 +175,20 @@ def play(game, seed, episodes, longest, skilled_share, ramping):
     return recording.lines
 
 
-# game: (seed, episodes, longest, share of skilled episodes, ramping), each with a generator of its own.
-# Seeds 2 and 3 of Breakout are ones whose skilled player breaks the whole wall soon.
+# game: (seed, episodes, longest, share of skilled episodes, ramping, lurking), each with a generator of its own;
+# lurking is staying under water until the air is out.
+# Seeds 2 and 3 of Breakout break the whole wall soon; with 55 the ball flies through a brick after another.
 PLANS = {
     "asterix": [(0, 10, 900, 0.5, True), (100, 1, 300, 1.0, False)],
-    "breakout": [(2, 1, 1000, 1.0, True), (3, 1, 1000, 1.0, True), (4, 30, 300, 0.0, True), (101, 1, 300, 1.0, False)],
+    "breakout": [
+        (2, 1, 1000, 1.0, True),
+        (3, 1, 1000, 1.0, True),
+        (55, 1, 260, 1.0, True),
+        (4, 30, 300, 0.0, True),
+        (101, 1, 300, 1.0, False),
+    ],
     "freeway": [(2, 1, 2501, 1.0, True), (102, 1, 300, 1.0, False)],
-    "seaquest": [(3, 10, 1200, 0.7, True), (103, 1, 300, 1.0, False)],
+    "seaquest": [(3, 10, 1200, 0.7, True), (203, 1, 300, 1.0, True, True), (103, 1, 300, 1.0, False)],
     "space_invaders": [(4, 10, 700, 0.6, True), (104, 1, 300, 1.0, False)],
 }
 
