@@ -187,7 +187,7 @@ pub struct Export {
     /// The format
     #[arg(long, value_enum)]
     pub format: Format,
-    /// Where to: a file, or a folder for tensorboard [default: beside the report]
+    /// Where to: a file, or a folder for tensorboard and svg [default: beside the report]
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
 }
@@ -201,4 +201,6 @@ pub enum Format {
     Csv,
     /// TensorBoard event files, one folder a run
     Tensorboard,
+    /// The learning curves as an SVG picture, one a problem
+    Svg,
 }

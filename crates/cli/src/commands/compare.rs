@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use quire_core::{Error, OptionMap, Registry, Result, files, options};
 use quire_study::driver::{CHECKPOINT_EVERY, Driver, Ending, file_name};
@@ -143,7 +144,7 @@ fn drive(store: &mut Store, study: &StudyRecord, registry: &Registry, global: &G
         registry,
         folder: &study_folder(global, study),
         threads: threads(global),
-        checkpoint_every: CHECKPOINT_EVERY,
+        checkpoint_every: checkpoint_every()?,
         stop: stop_on_interrupt()?,
     };
     let left = study.runs - study.runs_done - study.runs_failed;
@@ -160,6 +161,13 @@ fn drive(store: &mut Store, study: &StudyRecord, registry: &Registry, global: &G
 fn threads(global: &Global) -> usize {
     let available = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     global.threads.map_or_else(available, |threads| threads as usize)
+}
+
+/// How often runs are saved: every ten seconds, or what `QUIRE_CHECKPOINT_S` says.
+fn checkpoint_every() -> Result<Duration> {
+    let Ok(text) = std::env::var("QUIRE_CHECKPOINT_S") else { return Ok(CHECKPOINT_EVERY) };
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| Error::Usage(format!("QUIRE_CHECKPOINT_S is a number of seconds; got `{text}`")))
 }
 
 /// A word as a shell reads it back.
