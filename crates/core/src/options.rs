@@ -116,9 +116,10 @@ fn parse_value(text: &str) -> Value {
     }
 }
 
-/// Option values as a TOML table; options that are absent (`none`) are left out.
+/// Option values as a TOML table. TOML has no null: an option that is absent is written `"none"`, which
+/// [`OptionSchema::with`] understands.
 pub fn to_toml(options: &OptionMap) -> toml::Table {
-    options.iter().filter_map(|(name, value)| Some((name.clone(), json_to_toml(value)?))).collect()
+    options.iter().map(|(name, value)| (name.clone(), json_to_toml(value))).collect()
 }
 
 /// Option values from a TOML table.
@@ -154,18 +155,19 @@ fn toml_to_json(value: toml::Value) -> Value {
     }
 }
 
-fn json_to_toml(value: &Value) -> Option<toml::Value> {
-    Some(match value {
-        Value::Null => return None,
+fn json_to_toml(value: &Value) -> toml::Value {
+    match value {
+        Value::Null => toml::Value::String("none".to_owned()),
         Value::Bool(flag) => toml::Value::Boolean(*flag),
         Value::Number(number) => match number.as_i64() {
             Some(integer) => toml::Value::Integer(integer),
-            None => toml::Value::Float(number.as_f64()?),
+            // Beyond 2^63 the nearest float; no option is that large.
+            None => toml::Value::Float(number.as_f64().unwrap_or(f64::INFINITY)),
         },
         Value::String(text) => toml::Value::String(text.clone()),
-        Value::Array(items) => toml::Value::Array(items.iter().filter_map(json_to_toml).collect()),
+        Value::Array(items) => toml::Value::Array(items.iter().map(json_to_toml).collect()),
         Value::Object(map) => toml::Value::Table(to_toml(map)),
-    })
+    }
 }
 
 /// One option, for people to read.
@@ -175,8 +177,8 @@ pub struct OptionField {
     pub name: String,
     /// What values it takes: `number in [0, 1]`, `one of adam, sgd`, ...
     pub kind: String,
-    /// The default; `null` is written `none`.
-    pub default: Value,
+    /// Its value; `null` is written `none`.
+    pub value: Value,
     /// What it does.
     pub description: String,
 }
@@ -238,31 +240,31 @@ impl OptionSchema {
     }
 }
 
-fn collect_fields(schema: &Value, defaults: &Value, prefix: &str, fields: &mut Vec<OptionField>) {
+fn collect_fields(schema: &Value, values: &Value, prefix: &str, fields: &mut Vec<OptionField>) {
     let Some(properties) = schema["properties"].as_object() else { return };
     for (name, field) in properties {
         if prefix.ends_with('.') && field.get("const").is_some() {
             continue; // the tag of a variant, already listed as the option that holds it
         }
-        let default = defaults.get(name).cloned().unwrap_or(Value::Null);
+        let value = values.get(name).cloned().unwrap_or(Value::Null);
         let description = field["description"].as_str().unwrap_or_default().to_owned();
         let path = format!("{prefix}{name}");
         if let Some(variants) = tagged_variants(field) {
             let choices: Vec<&str> = variants.iter().map(|(tag, _)| *tag).collect();
-            let chosen = default["name"].as_str().unwrap_or_default().to_owned();
+            let chosen = value["name"].as_str().unwrap_or_default().to_owned();
             fields.push(OptionField {
                 name: path.clone(),
                 kind: format!("one of {}", choices.join(", ")),
-                default: Value::String(chosen.clone()),
+                value: Value::String(chosen.clone()),
                 description,
             });
             if let Some((_, variant)) = variants.iter().find(|(tag, _)| *tag == chosen) {
-                collect_fields(variant, &default, &format!("{path}."), fields);
+                collect_fields(variant, &value, &format!("{path}."), fields);
             }
         } else if field.get("properties").is_some() {
-            collect_fields(field, &default, &format!("{path}."), fields);
+            collect_fields(field, &value, &format!("{path}."), fields);
         } else {
-            fields.push(OptionField { name: path, kind: describe_kind(field), default, description });
+            fields.push(OptionField { name: path, kind: describe_kind(field), value, description });
         }
     }
 }
@@ -320,7 +322,12 @@ fn describe_kind(schema: &Value) -> String {
             (["array"], _) => {
                 format!("list of {}", describe_kind(&schema["items"]).replacen("number", "numbers", 1))
             }
-            (["object"], _) => "table".to_owned(),
+            (["object"], _) => match schema["properties"].as_object() {
+                Some(fields) => {
+                    format!("{{{}}}", fields.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+                }
+                None => "table".to_owned(),
+            },
             _ => "value".to_owned(),
         }
     };
@@ -467,6 +474,7 @@ fn check_value(value: &Value, schema: &Value, path: &str) -> Result<Value> {
         }
         Value::Bool(_) if allowed("boolean") => Ok(value.clone()),
         Value::String(_) if allowed("string") => Ok(value.clone()),
+        Value::Object(fields) if schema.get("properties").is_some() => check_item(fields, schema, path),
         Value::Object(_) if allowed("object") => Ok(value.clone()),
         Value::Array(items) if allowed("array") => {
             let array = array_schema(schema);
@@ -480,6 +488,17 @@ fn check_value(value: &Value, schema: &Value, path: &str) -> Result<Value> {
             items.iter().enumerate().map(check).collect::<Result<Vec<_>>>().map(Value::Array)
         }
         _ => Err(wrong_kind(value, schema, path)),
+    }
+}
+
+/// A table inside a list: all its fields at once, nothing to lay over.
+fn check_item(fields: &OptionMap, schema: &Value, path: &str) -> Result<Value> {
+    let mut item = Value::Object(OptionMap::new());
+    overlay_table(&mut item, fields, schema, &format!("{path}."))?;
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    match required.into_iter().find(|name| item.get(name).is_none()) {
+        Some(missing) => Err(Error::option(path, format!("needs `{missing}`"))),
+        None => Ok(item),
     }
 }
 
@@ -568,8 +587,18 @@ mod tests {
     }
 
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Layer {
+        /// Width.
+        #[schemars(range(min = 1))]
+        width: usize,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[serde(default, deny_unknown_fields)]
     struct Example {
+        /// Layers.
+        layers: Vec<Layer>,
         /// Discount factor.
         #[schemars(range(min = 0.0, max = 1.0))]
         discount: f64,
@@ -589,6 +618,7 @@ mod tests {
     impl Default for Example {
         fn default() -> Self {
             Example {
+                layers: Vec::new(),
                 discount: 0.99,
                 replay_capacity: 1000,
                 hidden: vec![64],
@@ -664,6 +694,10 @@ mod tests {
             refused(&["hidden=[]", "mode=mean-of-all"]),
             "option `hidden`: must not be empty with mode=mean-of-all"
         );
+        assert_eq!(set(&["layers=[{width = 2}]"]).unwrap().layers, [Layer { width: 2 }]);
+        assert_eq!(refused(&["layers=[{}]"]), "option `layers[0]`: needs `width`");
+        assert_eq!(refused(&["layers=[{width = 0}]"]), "option `layers[0].width`: must be at least 1; got 0");
+        assert!(refused(&["layers=[{widht = 1}]"]).contains("did you mean `layers[0].width`"));
         assert!(refused(&["discount"]).contains("not of the form name=value"));
     }
 
@@ -687,10 +721,12 @@ mod tests {
 
     #[test]
     fn options_survive_toml() {
-        let options = Example { hidden: vec![3], clip: Some(0.5), ..Example::default() };
-        let text = toml::to_string(&to_toml(&to_map(&options))).unwrap();
-        let back = from_toml(toml::from_str(&text).unwrap());
-        assert_eq!(resolve::<Example>(&[&back]).unwrap(), options);
+        for clip in [Some(0.5), None] {
+            let options = Example { hidden: vec![3], clip, ..Example::default() };
+            let text = toml::to_string(&to_toml(&to_map(&options))).unwrap();
+            let back = from_toml(toml::from_str(&text).unwrap());
+            assert_eq!(resolve::<Example>(&[&back]).unwrap(), options);
+        }
     }
 
     #[test]
@@ -698,7 +734,7 @@ mod tests {
         let fields = OptionSchema::of::<Example>().fields();
         let line = |name: &str| {
             let field = fields.iter().find(|field| field.name == name).unwrap();
-            format!("{} | {} | {}", field.kind, field.default, field.description)
+            format!("{} | {} | {}", field.kind, field.value, field.description)
         };
         assert_eq!(line("discount"), "number in [0, 1] | 0.99 | Discount factor.");
         assert_eq!(

@@ -66,7 +66,8 @@ impl Step {
 ///
 /// Observations are written in place into a slice of `observation_space().size()` numbers, row-major; a slice
 /// of another length is a programming error and panics. The observation written by the last step of an episode
-/// is the *final* one: nothing resets by itself.
+/// is the *final* one: nothing resets by itself ([`VectorEnv`](crate::VectorEnv)
+/// does, and keeps it).
 ///
 /// # Errors
 /// `step` returns an error, and leaves the state as it was, when
@@ -156,6 +157,28 @@ pub(crate) fn discrete(name: &str, action: Action<'_>, n: usize) -> Result<usize
         Action::Discrete(index) if index < n => Ok(index),
         other => Err(bad_action(name, other, &Space::Discrete { n })),
     }
+}
+
+/// The single number of a one-dimensional continuous action, which must be finite.
+#[inline]
+pub(crate) fn scalar(name: &str, action: Action<'_>, space: &Space) -> Result<f32> {
+    match action {
+        Action::Continuous(&[value]) if value.is_finite() => Ok(value),
+        other => Err(bad_action(name, other, space)),
+    }
+}
+
+/// Refuses an action that [`Environment::step`] calls an error: of the wrong kind, size, or not finite.
+#[inline]
+pub(crate) fn check_action(name: &str, action: Action<'_>, space: &Space) -> Result<()> {
+    let good = match (space, action) {
+        (Space::Discrete { n }, Action::Discrete(index)) => index < *n,
+        (Space::Box { low, .. }, Action::Continuous(values)) => {
+            values.len() == low.len() && values.iter().all(|value| value.is_finite())
+        }
+        _ => false,
+    };
+    if good { Ok(()) } else { Err(bad_action(name, action, space)) }
 }
 
 /// The error for an action that the environment `name` cannot carry out.

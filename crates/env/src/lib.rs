@@ -5,7 +5,10 @@
 //! | [`environment`] | the contract: [`Environment`], [`Action`], [`Step`] |
 //! | [`space`] | what observations and actions may be: [`Space`] |
 //! | [`classic`] | Gymnasium's classic control: CartPole, Acrobot, MountainCar, Pendulum |
-//! | [`wrappers`] | changes laid around any environment: a time limit and the like |
+//! | [`bsuite`] | DeepSea and Catch |
+//! | [`minatar`] | five Atari games in miniature |
+//! | [`wrappers`] | changes laid around any environment: a time limit, normalized observations ... |
+//! | [`vector`] | [`VectorEnv`]: copies stepped together, reset by themselves |
 //! | [`registry`] | [`list`] and [`make`]: every environment by its name |
 //!
 //! Every environment is used in two ways, with the same behavior. Typed, it is as fast as it gets:
@@ -30,10 +33,13 @@
 //! # Ok::<(), quire_core::Error>(())
 //! ```
 
+pub mod bsuite;
 pub mod classic;
 pub mod environment;
+pub mod minatar;
 pub mod registry;
 pub mod space;
+pub mod vector;
 pub mod wrappers;
 
 mod saved;
@@ -41,3 +47,4 @@ mod saved;
 pub use environment::{Action, Environment, OwnedAction, Step};
 pub use registry::{EnvCard, card, list, make};
 pub use space::Space;
+pub use vector::{Actions, VectorEnv};

@@ -3,8 +3,10 @@
 use quire_core::{Error, Result};
 use serde::Serialize;
 
+use crate::bsuite;
 use crate::classic;
 use crate::environment::Environment;
+use crate::minatar::{self, ActionSet, MinAtar};
 use crate::wrappers::TimeLimit;
 
 /// What there is to know about an environment before making it.
@@ -52,7 +54,26 @@ impl EnvCard {
 }
 
 /// The cards, in the order of a table of contents.
-static CARDS: &[EnvCard] = &[classic::CART_POLE_V1, classic::CART_POLE_V0];
+static CARDS: &[EnvCard] = &[
+    classic::CART_POLE_V1,
+    classic::CART_POLE_V0,
+    classic::ACROBOT,
+    classic::MOUNTAIN_CAR,
+    classic::MOUNTAIN_CAR_CONTINUOUS,
+    classic::PENDULUM,
+    bsuite::DEEP_SEA,
+    bsuite::CATCH,
+    minatar::ASTERIX[0],
+    minatar::ASTERIX[1],
+    minatar::BREAKOUT[0],
+    minatar::BREAKOUT[1],
+    minatar::FREEWAY[0],
+    minatar::FREEWAY[1],
+    minatar::SEAQUEST[0],
+    minatar::SEAQUEST[1],
+    minatar::SPACE_INVADERS[0],
+    minatar::SPACE_INVADERS[1],
+];
 
 /// Every environment there is; of a parameterized family, one member with its [`EnvCard::pattern`].
 pub fn list() -> &'static [EnvCard] {
@@ -64,6 +85,7 @@ pub fn list() -> &'static [EnvCard] {
 /// # Errors
 /// [`Error::Unknown`] with the nearest names.
 pub fn card(id: &str) -> Result<&'static EnvCard> {
+    let id = if deep_sea_size(id).is_some() { bsuite::DEEP_SEA.id } else { id };
     CARDS.iter().find(|card| card.id == id).ok_or_else(|| unknown(id))
 }
 
@@ -72,11 +94,40 @@ pub fn card(id: &str) -> Result<&'static EnvCard> {
 /// # Errors
 /// [`Error::Unknown`] with the nearest names; [`Error::Option`] for a family member with a bad parameter.
 pub fn make(id: &str) -> Result<Box<dyn Environment>> {
+    if let Some(size) = deep_sea_size(id) {
+        return Ok(Box::new(bsuite::DeepSea::new(size)?));
+    }
     let limit = card(id)?.time_limit;
     match id {
+        "Catch-v0" => limited(bsuite::Catch::new(), limit),
         "CartPole-v1" | "CartPole-v0" => limited(classic::CartPole::new(), limit),
-        _ => Err(unknown(id)),
+        "Acrobot-v1" => limited(classic::Acrobot::new(), limit),
+        "MountainCar-v0" => limited(classic::MountainCar::new(), limit),
+        "MountainCarContinuous-v0" => limited(classic::MountainCarContinuous::new(), limit),
+        "Pendulum-v1" => limited(classic::Pendulum::new(), limit),
+        _ => match id.strip_prefix("MinAtar/").and_then(|game| game.rsplit_once("-v")) {
+            Some((game, "0")) => minatar(game, ActionSet::Full).ok_or_else(|| unknown(id)),
+            Some((game, "1")) => minatar(game, ActionSet::Minimal).ok_or_else(|| unknown(id)),
+            _ => Err(unknown(id)),
+        },
     }
+}
+
+/// The `n` of `DeepSea-<n>`.
+fn deep_sea_size(id: &str) -> Option<usize> {
+    let text = id.strip_prefix("DeepSea-")?;
+    text.parse().ok().filter(|size: &usize| size.to_string() == text)
+}
+
+fn minatar(game: &str, actions: ActionSet) -> Option<Box<dyn Environment>> {
+    Some(match game {
+        "Asterix" => Box::new(MinAtar::<minatar::Asterix>::new(actions)),
+        "Breakout" => Box::new(MinAtar::<minatar::Breakout>::new(actions)),
+        "Freeway" => Box::new(MinAtar::<minatar::Freeway>::new(actions)),
+        "Seaquest" => Box::new(MinAtar::<minatar::Seaquest>::new(actions)),
+        "SpaceInvaders" => Box::new(MinAtar::<minatar::SpaceInvaders>::new(actions)),
+        _ => return None,
+    })
 }
 
 /// Boxes an environment inside its time limit, as one type: a step stays one virtual call.
@@ -105,6 +156,17 @@ mod tests {
             assert!(!card.summary.is_empty() && !card.source.is_empty() && !card.tags.is_empty());
             assert!(!card.observation.is_empty() && !card.action.is_empty() && !card.reward.is_empty());
         }
+    }
+
+    #[test]
+    fn every_size_of_a_family_can_be_made() {
+        assert_eq!(make("DeepSea-7").unwrap().observation_space().shape(), [7, 7]);
+        assert_eq!(card("DeepSea-7").unwrap().id, "DeepSea-10");
+        let message = make("DeepSea-1000").err().unwrap().to_string();
+        assert_eq!(message, "option `n`: DeepSea-<n> takes n from 2 to 200, not 1000");
+        assert!(
+            matches!(make("DeepSea-v0"), Err(Error::Unknown { nearest, .. }) if nearest == ["DeepSea-10"])
+        );
     }
 
     #[test]

@@ -39,6 +39,26 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
+/// The last three methods of [`Environment`](crate::Environment) for a type whose fields are all its state.
+macro_rules! whole_self_is_the_state {
+    ($tag:expr) => {
+        fn save(&self) -> Vec<u8> {
+            $crate::saved::pack($tag, self)
+        }
+
+        fn restore(&mut self, saved: &[u8]) -> quire_core::Result<()> {
+            *self = $crate::saved::unpack($tag, saved)?;
+            Ok(())
+        }
+
+        fn clone_box(&self) -> Box<dyn $crate::Environment> {
+            Box::new(self.clone())
+        }
+    };
+}
+
+pub(crate) use whole_self_is_the_state;
+
 #[cfg(test)]
 mod tests {
     use super::*;

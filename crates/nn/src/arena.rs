@@ -116,6 +116,17 @@ impl Arena {
         }
     }
 
+    /// `f` of every value, in the arena.
+    pub(crate) fn map<T, U: Copy>(&self, values: &[T], f: impl Fn(&T) -> U) -> &[U] {
+        let start: NonNull<U> = self.bytes(size_of::<U>() * values.len(), align_of::<U>().max(8)).cast();
+        for (i, value) in values.iter().enumerate() {
+            // SAFETY: memory for as many values was just handed out.
+            unsafe { start.add(i).write(f(value)) };
+        }
+        // SAFETY: all of it has just been written.
+        unsafe { std::slice::from_raw_parts(start.as_ptr(), values.len()) }
+    }
+
     /// Copies a slice of plain values into the arena.
     #[inline]
     pub(crate) fn copy<T: Copy>(&self, values: &[T]) -> &[T] {

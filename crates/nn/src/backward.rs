@@ -2,7 +2,7 @@
 
 use crate::kernels;
 use crate::params::Params;
-use crate::tape::{Core, Stored, Tensor, UNRECORDED};
+use crate::tape::{Core, Entered, Stored, Tensor, UNRECORDED};
 use crate::{Float, Graph};
 
 /// What is known of a node's gradient during a pass.
@@ -123,6 +123,20 @@ impl<'g, F: Float> Pass<'g, F> {
         assert!(!self.recorded, "{operation} has no second derivative: its gradient cannot be recorded");
     }
 
+    /// The gradient of a parameter is added to what its buffer holds.
+    fn start_from_zero(&mut self, id: u32) {
+        if let Some(slot) = self.slots.get_mut(id as usize)
+            && slot.state == State::Empty
+        {
+            slot.state = State::Owned;
+        }
+    }
+
+    /// True if the buffer of a parameter's gradient has been written to.
+    fn is_written(&self, id: u32) -> bool {
+        self.slots.get(id as usize).is_some_and(|slot| slot.state == State::Owned)
+    }
+
     /// Adds a gradient that is a tensor.
     pub(crate) fn add(&mut self, input: Tensor<'g, F>, gradient: Tensor<'g, F>) {
         if !self.wants(input) {
@@ -170,6 +184,12 @@ impl<'g, F: Float> Pass<'g, F> {
     }
 }
 
+impl<F: Float> Entered<F> {
+    fn lies_in(&self, view: &[F]) -> bool {
+        view.as_ptr_range().contains(&self.start)
+    }
+}
+
 impl<F: Float> Drop for Pass<'_, F> {
     fn drop(&mut self) {
         self.core.slots.set(std::mem::take(&mut self.slots));
@@ -208,15 +228,24 @@ impl<'g, F: Float> Tensor<'g, F> {
                 (offset < params.len()).then(|| unsafe { gradient.as_mut_ptr().add(offset) })
             })
         });
+        // A view of which single members were entered too is added up from 0.
+        for (params, gradient) in sets.iter_mut() {
+            for view in params.views() {
+                let part = |p: &Entered<F>| p.lies_in(params.view(*view)) && p.len != view.len();
+                if self.core.params().iter().any(part) {
+                    gradient[view.range()].fill(F::ZERO);
+                    for p in self.core.params().iter().filter(|p| p.lies_in(params.view(*view))) {
+                        pass.start_from_zero(p.id);
+                    }
+                }
+            }
+        }
         self.core.with_recording(false, || pass.run(self, "gradient"));
         // What the pass did not reach is 0.
         for (params, gradient) in sets.iter_mut() {
             for view in params.views() {
-                let start = params.view(*view).as_ptr();
-                let reached = self.core.param_id(start).is_some_and(|id| {
-                    pass.slots.get(id as usize).is_some_and(|slot| slot.state == State::Owned)
-                });
-                if !reached {
+                let reached = |p: &Entered<F>| p.lies_in(params.view(*view)) && pass.is_written(p.id);
+                if !self.core.params().iter().any(reached) {
                     gradient[view.range()].fill(F::ZERO);
                 }
             }

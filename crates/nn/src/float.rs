@@ -4,6 +4,8 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::gemm::Kernel;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
@@ -99,27 +101,14 @@ pub trait Float:
         if self < other { other } else { self }
     }
 
-    /// `c <- alpha c + a b` for matrices with any strides; with `alpha` 0, `c` is not read.
-    ///
-    /// # Safety
-    /// The three matrices must be valid for their shapes (`a` is m x k, `b` k x n, `c` m x n) and strides, and `c`
-    /// must not overlap the others.
-    unsafe fn gemm(size: [usize; 3], alpha: Self, c: Strided<Self>, a: Strided<Self>, b: Strided<Self>);
-}
-
-/// A matrix in memory: pointer, row stride and column stride in elements.
-#[derive(Debug, Clone, Copy)]
-pub struct Strided<F> {
-    /// The element of row 0 and column 0.
-    pub pointer: *mut F,
-    /// Distance from one row to the next.
-    pub row: isize,
-    /// Distance from one column to the next.
-    pub column: isize,
+    /// What products of matrices are made of.
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn kernel() -> &'static Kernel<Self>;
 }
 
 macro_rules! common {
-    ($float:ident, $dtype:ident) => {
+    ($float:ident, $dtype:ident, $kernel:path) => {
         const ZERO: Self = 0.0;
         const ONE: Self = 1.0;
         const HALF: Self = 0.5;
@@ -164,43 +153,15 @@ macro_rules! common {
             $float::sin_cos(self)
         }
 
-        unsafe fn gemm(
-            [m, n, k]: [usize; 3],
-            alpha: Self,
-            c: Strided<Self>,
-            a: Strided<Self>,
-            b: Strided<Self>,
-        ) {
-            // SAFETY: the caller vouches for the matrices.
-            unsafe {
-                gemm::gemm(
-                    m,
-                    n,
-                    k,
-                    c.pointer,
-                    c.column,
-                    c.row,
-                    alpha != 0.0,
-                    a.pointer,
-                    a.column,
-                    a.row,
-                    b.pointer,
-                    b.column,
-                    b.row,
-                    alpha,
-                    1.0,
-                    false,
-                    false,
-                    false,
-                    gemm::Parallelism::None,
-                );
-            }
+        #[allow(private_interfaces)]
+        fn kernel() -> &'static Kernel<Self> {
+            $kernel()
         }
     };
 }
 
 impl Float for f32 {
-    common!(f32, F32);
+    common!(f32, F32, crate::gemm::f32_kernel);
 
     #[inline(always)]
     fn exp(self) -> f32 {
@@ -300,7 +261,7 @@ impl Float for f32 {
 }
 
 impl Float for f64 {
-    common!(f64, F64);
+    common!(f64, F64, crate::gemm::f64_kernel);
 
     #[inline(always)]
     fn exp(self) -> f64 {

@@ -29,7 +29,9 @@
 
 mod arena;
 mod backward;
+pub mod distributions;
 mod float;
+mod gemm;
 mod init;
 mod kernels;
 pub mod layers;
@@ -40,10 +42,14 @@ mod shape;
 pub mod simd;
 mod tape;
 
-pub use float::{Float, Strided};
+pub use distributions::{Categorical, Normal, TanhCorrection, TanhNormal};
+pub use float::Float;
 pub use init::Init;
-pub use layers::{Linear, Mlp, MlpConfig, Scratch};
-pub use ops::{Activation, Index};
+pub use layers::{
+    CausalTransformer, Conv2d, Embedding, KvCache, LayerNorm, Linear, Mlp, MlpConfig, NormKind, Positions,
+    Scratch, TransformerConfig,
+};
+pub use ops::{Activation, Attention, DropoutKey, Index, Rotary};
 pub use params::{Params, View};
 pub use shape::{MAX_RANK, Shape};
 pub use tape::{Graph, Tape, Tensor};

@@ -27,6 +27,16 @@ impl View {
         self.len() == 0
     }
 
+    /// The view of one member along the first axis, which stays as 1: one network of an ensemble.
+    ///
+    /// # Panics
+    /// If there is no such member.
+    pub fn member(&self, member: usize) -> View {
+        let members = self.shape.first().copied().unwrap_or(0);
+        assert!(member < members, "member: {member} of a parameter of shape {:?}", self.shape);
+        View { offset: self.offset + member * (self.len() / members), shape: self.shape.with(0, 1) }
+    }
+
     /// The indices it takes up in the flat buffer.
     pub fn range(&self) -> std::ops::Range<usize> {
         self.offset..self.offset + self.len()

@@ -65,24 +65,30 @@ impl Pool {
     /// Calls `block(0) ... block(blocks - 1)`, each once, in any order, on any thread.
     #[inline]
     pub(crate) fn run<B: Fn(usize) + Sync>(&self, blocks: usize, block: B) {
+        self.run_with_thread(blocks, |index, _| block(index));
+    }
+
+    /// As [`Pool::run`]; the block is also told the number of its thread, for memory that a thread works in.
+    #[inline]
+    pub(crate) fn run_with_thread<B: Fn(usize, usize) + Sync>(&self, blocks: usize, block: B) {
         if self.workers.is_empty() || blocks <= 1 {
-            (0..blocks).for_each(block);
+            (0..blocks).for_each(|index| block(index, 0));
         } else {
             self.share(blocks, &block);
         }
     }
 
-    fn share<B: Fn(usize) + Sync>(&self, blocks: usize, block: &B) {
+    fn share<B: Fn(usize, usize) + Sync>(&self, blocks: usize, block: &B) {
         /// Calls block `index` of the job at `data`.
-        fn call<B: Fn(usize)>(data: usize, index: usize) {
+        fn call<B: Fn(usize, usize)>(data: usize, index: usize, thread: usize) {
             // SAFETY: `data` is the address of the closure, which `share` keeps alive until every block is done.
-            unsafe { (*(data as *const B))(index) }
+            unsafe { (*(data as *const B))(index, thread) }
         }
         assert!((blocks as u64) < CLOSED, "a job of {blocks} blocks");
         let shared = &*self.shared;
         let job = (shared.state.load(Ordering::Relaxed) >> INDEX_BITS) + 1;
         shared.data.store(std::ptr::from_ref(block) as usize, Ordering::Relaxed);
-        shared.call.store(call::<B> as fn(usize, usize) as usize, Ordering::Relaxed);
+        shared.call.store(call::<B> as fn(usize, usize, usize) as usize, Ordering::Relaxed);
         shared.blocks.store(blocks, Ordering::Relaxed);
         shared.done.store(0, Ordering::Relaxed);
         shared.state.store(job << INDEX_BITS, Ordering::SeqCst);
@@ -91,7 +97,7 @@ impl Pool {
                 wake(worker.thread());
             }
         }
-        shared.help();
+        shared.help(0);
         let mut spins = 0u32;
         while shared.done.load(Ordering::Acquire) < blocks {
             spins += 1;
@@ -108,7 +114,7 @@ fn wake(thread: &Thread) {
 
 impl Shared {
     /// Claims and runs blocks of the present job until none is left; true if it ran any.
-    fn help(&self) -> bool {
+    fn help(&self, thread: usize) -> bool {
         let mut any = false;
         loop {
             let state = self.state.load(Ordering::SeqCst);
@@ -132,8 +138,9 @@ impl Shared {
             // The claim succeeded, so the job was still open and the fields are its own; they stay until this block
             // is done, because the caller waits for it.
             // SAFETY: `call` was stored from a function of this type.
-            let call: fn(usize, usize) = unsafe { std::mem::transmute(call) };
-            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(data, index)));
+            let call: fn(usize, usize, usize) = unsafe { std::mem::transmute(call) };
+            let outcome =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(data, index, thread)));
             if outcome.is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
@@ -143,9 +150,10 @@ impl Shared {
     }
 
     fn work(&self, number: usize) {
+        crate::gemm::prepare_thread();
         let mut idle = 0;
         while !self.stop.load(Ordering::Relaxed) {
-            if self.help() {
+            if self.help(number + 1) {
                 idle = 0;
                 continue;
             }
@@ -189,6 +197,13 @@ unsafe impl<T: Send> Sync for Parts<T> {}
 impl<T> Parts<T> {
     pub(crate) fn new(slice: &mut [T]) -> Self {
         Parts(slice.as_mut_ptr(), slice.len())
+    }
+
+    /// The address of an element.
+    #[inline]
+    pub(crate) fn at(&self, start: usize) -> *mut T {
+        assert!(start <= self.1);
+        self.0.wrapping_add(start)
     }
 
     /// The elements `start .. start + len`.

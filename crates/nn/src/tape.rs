@@ -34,6 +34,7 @@ unsafe impl<F: Float> Send for Tape<F> {}
 impl<F: Float> Tape<F> {
     /// A tape whose operations run on this many threads. The bits of every result are the same for every count.
     pub fn new(threads: usize) -> Self {
+        crate::gemm::prepare_thread();
         Tape {
             core: Core {
                 arena: Arena::default(),
@@ -80,8 +81,8 @@ impl<F: Float> fmt::Debug for Tape<F> {
 pub(crate) struct Core<F: Float> {
     pub(crate) arena: Arena,
     nodes: UnsafeCell<Vec<Node<F>>>,
-    /// First number and node of every parameter on the tape.
-    params: RefCell<Vec<(*const F, u32)>>,
+    /// Every parameter on the tape.
+    params: RefCell<Vec<Entered<F>>>,
     pub(crate) slots: Cell<Vec<Slot<F>>>,
     recording: Cell<bool>,
     pub(crate) pool: Pool,
@@ -102,6 +103,14 @@ pub(crate) struct Node<F> {
     pub(crate) is_param: bool,
 }
 
+/// A parameter on the tape: where its numbers lie, and its node.
+#[derive(Clone, Copy)]
+pub(crate) struct Entered<F> {
+    pub(crate) start: *const F,
+    pub(crate) len: usize,
+    pub(crate) id: u32,
+}
+
 /// The number of what is not recorded.
 pub(crate) const UNRECORDED: u32 = u32::MAX;
 
@@ -111,9 +120,9 @@ impl<F: Float> Core<F> {
         unsafe { (&*self.nodes.get())[id as usize] }
     }
 
-    /// The node of the parameter that starts at this address.
-    pub(crate) fn param_id(&self, start: *const F) -> Option<u32> {
-        self.params.borrow().iter().find(|known| known.0 == start).map(|known| known.1)
+    /// Every parameter on the tape.
+    pub(crate) fn params(&self) -> std::cell::Ref<'_, [Entered<F>]> {
+        std::cell::Ref::map(self.params.borrow(), |params| &**params)
     }
 
     fn push(&self, node: Node<F>) -> u32 {
@@ -220,12 +229,14 @@ impl<'g, F: Float> Graph<'g, F> {
         if !self.core.recording.get() || data.is_empty() {
             return self.core.unrecorded(data, &view.shape);
         }
-        if let Some(id) = self.core.param_id(data.as_ptr()) {
+        let same = |p: &&Entered<F>| p.start == data.as_ptr() && p.len == data.len();
+        let known = self.core.params.borrow().iter().find(same).map(|p| p.id);
+        if let Some(id) = known {
             let shape = self.core.arena.copy(&view.shape);
             return Tensor { core: self.core, data, shape, id };
         }
         let tensor = self.core.leaf(data, &view.shape, true);
-        self.core.params.borrow_mut().push((data.as_ptr(), tensor.id));
+        self.core.params.borrow_mut().push(Entered { start: data.as_ptr(), len: data.len(), id: tensor.id });
         tensor
     }
 
@@ -274,6 +285,13 @@ impl<'g, F: Float> Graph<'g, F> {
         let data = self.core.buffer(shape.iter().product());
         fill(data);
         self.core.unrecorded(data, shape)
+    }
+
+    /// `count` indices in the memory of this step.
+    pub(crate) fn indices(&self, count: usize, f: impl Fn(usize) -> usize) -> &'g [usize] {
+        let list = self.core.arena.slice::<usize>(count);
+        list.iter_mut().enumerate().for_each(|(i, to)| *to = f(i));
+        list
     }
 
     /// Runs `f` without recording: for targets and for acting.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{check, check_first};
-use quire_nn::Activation;
+use quire_nn::{Activation, Attention, Categorical, DropoutKey, Normal, TanhCorrection, TanhNormal, Tensor};
 
 const ACTIVATIONS: [Activation; 8] = [
     Activation::None,
@@ -123,7 +123,7 @@ fn products() {
 
 #[test]
 fn linear_layers() {
-    fn ensemble<'g>(x: &[quire_nn::Tensor<'g, f64>], activation: Activation) -> quire_nn::Tensor<'g, f64> {
+    fn ensemble<'g>(x: &[Tensor<'g, f64>], activation: Activation) -> Tensor<'g, f64> {
         x[0].linear(x[1], Some(x[2]), activation).square()
     }
     let shapes: &[&[usize]] = &[&[2, 3, 4], &[2, 4, 5], &[2, 5]];
@@ -151,4 +151,112 @@ fn activations_agree_with_the_fused_ones() {
     for activation in ACTIVATIONS {
         assert_eq!(x.linear(one, None, activation).data(), x.activate(activation).data(), "{activation:?}");
     }
+}
+
+#[test]
+fn running_sums_and_masks() {
+    check("cumsum", &[&[2, 4, 3]], |_, x| x[0].cumsum(1).square());
+    check("cumsum, last", &[&[2, 4]], |_, x| x[0].cumsum(-1).square());
+    check("where_mask", &[&[4], &[4]], |_, x| {
+        x[0].square().where_mask(&[true, false, false, true], x[1].pow(3.0))
+    });
+    check("masked_fill", &[&[4]], |_, x| x[0].masked_fill(&[true, false, false, true], -3.0).square());
+}
+
+#[test]
+fn likelihoods() {
+    check("log_prob", &[&[3, 5]], |_, x| x[0].log_prob(&[4usize, 0, 2]).square());
+    check("cross_entropy", &[&[3, 5]], |_, x| x[0].cross_entropy(&[4usize, 0, 2], None, None));
+    check("cross_entropy, weighted", &[&[4, 3]], |_, x| {
+        x[0].cross_entropy(&[2usize, 0, 99, 1], Some(99), Some(&[0.5, 2.0, 1.5]))
+    });
+}
+
+#[test]
+fn normalization() {
+    fn layer<'g>(x: &[Tensor<'g, f64>], activation: Activation) -> Tensor<'g, f64> {
+        x[0].layer_norm(Some(x[1]), Some(x[2]), 1e-3, activation).square()
+    }
+    let shapes: &[&[usize]] = &[&[2, 3, 5], &[5], &[5]];
+    check("layer_norm", shapes, |_, x| layer(x, Activation::None));
+    check("layer_norm, relu", shapes, |_, x| layer(x, Activation::Relu));
+    check("layer_norm, silu", shapes, |_, x| layer(x, Activation::Silu));
+    check("layer_norm, tanh", shapes, |_, x| layer(x, Activation::Tanh));
+    check("layer_norm, ensemble", &[&[2, 3, 5], &[2, 5], &[2, 5]], |_, x| layer(x, Activation::Gelu));
+    check("layer_norm, bare", &[&[3, 5]], |_, x| {
+        x[0].layer_norm(None, None, 1e-3, Activation::None).square()
+    });
+    check("rms_norm", &[&[3, 5], &[5]], |_, x| x[0].rms_norm(Some(x[1]), 1e-3).square());
+    check("rms_norm, bare", &[&[3, 5]], |_, x| x[0].rms_norm(None, 1e-3).square());
+    // More rows than a block of the sum over rows.
+    check_first("layer_norm, long", &[&[150, 3], &[3], &[3]], |_, x| layer(x, Activation::Silu));
+}
+
+#[test]
+fn dropout() {
+    check("dropout", &[&[4, 6]], |_, x| x[0].dropout(0.4, DropoutKey { stream: 3, step: 4 }).square());
+}
+
+#[test]
+fn attention() {
+    check_first("attention", &[&[2, 5, 6], &[2, 5, 6], &[2, 5, 6]], |_, x| {
+        x[0].attention(x[1], x[2], Attention::causal(3)).square()
+    });
+    check_first("attention, grouped", &[&[1, 5, 8], &[1, 5, 4], &[1, 5, 4]], |_, x| {
+        let how = Attention { kv_heads: 2, ..Attention::causal(4) };
+        x[0].attention(x[1], x[2], how).square()
+    });
+    check_first("attention, padded, not causal", &[&[3, 4, 4], &[3, 4, 4], &[3, 4, 4]], |_, x| {
+        let how = Attention { causal: false, lengths: Some(&[4, 2, 0]), ..Attention::causal(2) };
+        x[0].attention(x[1], x[2], how).square()
+    });
+    check_first("attention, padded", &[&[2, 4, 4], &[2, 4, 4], &[2, 4, 4]], |_, x| {
+        let how = Attention { lengths: Some(&[3, 1]), ..Attention::causal(2) };
+        x[0].attention(x[1], x[2], how).square()
+    });
+    // More queries than a block.
+    check_first("attention, long", &[&[1, 70, 2], &[1, 70, 2], &[1, 70, 2]], |_, x| {
+        x[0].attention(x[1], x[2], Attention::causal(1)).square()
+    });
+    check("rotate", &[&[2, 3, 8]], |g, x| x[0].rotate(g.rotary(&[0, 1, 5], 4, 100.0)).square());
+}
+
+#[test]
+fn images() {
+    check_first("conv2d", &[&[2, 3, 6, 5], &[4, 3, 3, 2], &[4]], |_, x| {
+        x[0].conv2d(x[1], Some(x[2]), [1, 1], [0, 0]).square()
+    });
+    check_first("conv2d, stride and padding", &[&[2, 2, 7, 6], &[3, 2, 3, 3]], |_, x| {
+        x[0].conv2d(x[1], None, [2, 2], [1, 2]).square()
+    });
+    check_first("conv2d, many images", &[&[19, 1, 3, 3], &[1, 1, 2, 2]], |_, x| {
+        x[0].conv2d(x[1], None, [1, 1], [0, 0]).square()
+    });
+    check_first("conv2d, stride beyond the kernel", &[&[1, 1, 5, 7], &[1, 1, 1, 2]], |_, x| {
+        x[0].conv2d(x[1], None, [2, 3], [0, 1]).square()
+    });
+    check_first("max_pool2d", &[&[2, 2, 5, 6]], |_, x| x[0].max_pool2d([3, 2], [1, 2]).square());
+    check_first("avg_pool2d", &[&[2, 2, 5, 6]], |_, x| x[0].avg_pool2d([3, 2], [1, 2]).square());
+}
+
+#[test]
+fn distributions() {
+    check("categorical", &[&[3, 4]], |g, x| {
+        let d = Categorical::new(x[0]);
+        g.stack([d.entropy(), d.log_prob(&[1usize, 3, 0]), d.kl(&Categorical::new(x[0].square()))], 0)
+    });
+    check("normal", &[&[3, 2], &[2], &[3, 2]], |g, x| {
+        let d = Normal::new(x[0], x[1]);
+        let other = Normal::new(x[2], x[0]);
+        g.stack([d.log_prob(x[2]), d.entropy(), d.sample(x[2]).sum_axis(-1, false), d.kl(&other)], 0)
+    });
+    check("tanh normal", &[&[3, 2], &[3, 2], &[3, 2]], |g, x| {
+        let d = TanhNormal::new(x[0], x[1] * 0.3);
+        let (action, log_prob) = d.sample(x[2]);
+        g.concat(&[action, log_prob.unsqueeze(-1)], -1)
+    });
+    check("tanh normal, with epsilon", &[&[3, 2], &[3, 2], &[3, 2]], |_, x| {
+        let d = TanhNormal::new(x[0], x[1] * 0.3).with_correction(TanhCorrection::Epsilon);
+        d.sample(x[2]).1 + d.log_prob((x[2] * 0.3).tanh())
+    });
 }

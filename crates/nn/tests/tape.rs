@@ -1,7 +1,9 @@
 //! What the tape promises: what is recorded, what is shared, what is refused.
 
 use quire_core::Seeds;
-use quire_nn::{Activation, Init, Mlp, MlpConfig, Params, Scratch, Tape};
+use quire_nn::{
+    Activation, Attention, CausalTransformer, Init, Mlp, MlpConfig, Params, Scratch, Tape, TransformerConfig,
+};
 
 fn small() -> (Params<f32>, Mlp) {
     let mut rng = Seeds::new(3).stream("init");
@@ -47,6 +49,77 @@ fn values_worked_by_hand() {
     assert_eq!((x - graph.constant(&[2, 1], &[1.0, 3.0])).data(), [0.0, 1.0, 0.0, 1.0]);
     assert_eq!(x.clamp(1.5, 3.5).data(), [1.5, 2.0, 3.0, 3.5]);
     assert_eq!((6.0 / x).data(), [6.0, 3.0, 2.0, 1.5]);
+}
+
+#[test]
+fn fused_operations_by_hand() {
+    let mut tape = Tape::<f64>::new(1);
+    let graph = tape.graph();
+    let close = |got: &[f64], wanted: &[f64]| {
+        assert_eq!(got.len(), wanted.len());
+        got.iter().zip(wanted).for_each(|(g, w)| assert!((g - w).abs() < 1e-12, "{got:?}, not {wanted:?}"));
+    };
+    // Mean 2 and variance 8/3; with epsilon 4/3 the deviation is 2.
+    let row = graph.constant(&[1, 3], &[0.0, 2.0, 4.0]);
+    let (w, b) = (graph.constant(&[3], &[1.0, 1.0, 10.0]), graph.constant(&[3], &[0.5, 0.0, 0.0]));
+    close(row.layer_norm(Some(w), Some(b), 4.0 / 3.0, Activation::None).data(), &[-0.5, 0.0, 10.0]);
+    close(row.layer_norm(Some(w), Some(b), 4.0 / 3.0, Activation::Relu).data(), &[0.0, 0.0, 10.0]);
+    let pair = graph.constant(&[1, 2], &[3.0, 4.0]);
+    close(pair.rms_norm(None, 12.5).data(), &[0.6, 0.8]);
+    // Two positions, one head of width 1: the second sees both with scores 0 and ln 3.
+    let one = |x: &[f64]| graph.constant(&[1, 2, 1], x);
+    let attended = one(&[7.0, 1.0]).attention(one(&[0.0, 3f64.ln()]), one(&[8.0, 4.0]), Attention::causal(1));
+    close(attended.data(), &[8.0, 0.25 * 8.0 + 0.75 * 4.0]);
+    // With base 1 the angle is the position.
+    let turned = graph.constant(&[1, 2], &[1.0, 0.0]).rotate(graph.rotary(&[1], 2, 1.0));
+    close(turned.data(), &[1f64.cos(), 1f64.sin()]);
+    // A 2 x 2 kernel that adds the diagonal, on 1 .. 9.
+    let image = graph.constant(&[1, 1, 3, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+    let kernel = graph.constant(&[1, 1, 2, 2], &[1.0, 0.0, 0.0, 1.0]);
+    let bias = graph.constant(&[1], &[0.5]);
+    close(image.conv2d(kernel, Some(bias), [1, 1], [0, 0]).data(), &[6.5, 8.5, 12.5, 14.5]);
+    close(image.conv2d(kernel, None, [2, 2], [1, 1]).data(), &[1.0, 3.0, 7.0, 14.0]);
+    close(image.max_pool2d([2, 2], [1, 1]).data(), &[5.0, 6.0, 8.0, 9.0]);
+    close(image.avg_pool2d([2, 2], [1, 1]).data(), &[3.0, 4.0, 6.0, 7.0]);
+    close(row.cumsum(-1).data(), &[0.0, 2.0, 6.0]);
+    close(row.masked_fill(&[true, false, false], -1.0).data(), &[-1.0, 2.0, 4.0]);
+    close(row.where_mask(&[true, false, true], row * 10.0).data(), &[0.0, 20.0, 4.0]);
+    // Even odds between four classes: ln 4 each, whatever the weights.
+    let even = graph.zeros(&[2, 4]);
+    close(even.log_prob(&[0usize, 3]).data(), &[-(4f64.ln()); 2]);
+    close(even.cross_entropy(&[0usize, 9], Some(9), None).data(), &[4f64.ln()]);
+    close(even.cross_entropy(&[0usize, 1], None, Some(&[1.0, 3.0, 1.0, 1.0])).data(), &[4f64.ln()]);
+    close(graph.constant(&[3], &[-1.0, 0.0, 2.0]).leaky_relu(0.1).data(), &[-0.1, 0.0, 2.0]);
+    close(graph.constant(&[2], &[2.0, 3.0]).pow(-1.0).data(), &[0.5, 1.0 / 3.0]);
+    close(graph.constant(&[1], &[0.0]).softplus().data(), &[2f64.ln()]);
+    close(graph.constant(&[1], &[0.0]).normal_cdf().data(), &[0.5]);
+}
+
+#[test]
+fn padding_changes_nothing() {
+    let config = TransformerConfig::llama(11, 32, 16, 2, 2);
+    let mut rng = Seeds::new(3).stream("init");
+    let mut params = Params::<f64>::new();
+    let model = CausalTransformer::new(&mut params, "m", &config, &mut rng).unwrap();
+    let mut tape = Tape::new(1);
+    let graph = tape.graph();
+    let padded = model.forward(graph, &params, &[1usize, 2, 3, 0, 0, 4, 5, 6, 7, 8], 2, Some(&[3, 5]), None);
+    let alone = model.forward(graph, &params, &[1usize, 2, 3], 1, None, None);
+    assert_eq!(padded.slice(0, 0..1).slice(1, 0..3).data(), alone.data());
+}
+
+#[test]
+fn configurations_that_do_not_fit_are_named() {
+    let mut rng = Seeds::new(3).stream("init");
+    let mut refused = |change: fn(&mut TransformerConfig)| {
+        let mut config = TransformerConfig::llama(11, 32, 16, 2, 2);
+        change(&mut config);
+        CausalTransformer::new(&mut Params::<f32>::new(), "m", &config, &mut rng).unwrap_err().to_string()
+    };
+    assert_eq!(refused(|c| c.layers = 0), "option `layers`: 0, must be at least 1");
+    assert_eq!(refused(|c| (c.heads, c.kv_heads) = (6, 4)), "option `kv_heads`: 4, must divide the 6 heads");
+    assert!(refused(|c| c.head_width = 7).starts_with("option `head_width`: odd"));
+    assert!(refused(|c| c.dropout = 1.0).starts_with("option `dropout`: 1, must be"));
 }
 
 #[test]

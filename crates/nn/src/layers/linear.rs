@@ -50,6 +50,15 @@ impl Linear {
         Linear { activation, ..self }
     }
 
+    /// One member of an ensemble, as a layer of its own.
+    pub fn member(&self, member: usize) -> Self {
+        Linear {
+            weight: self.weight.member(member),
+            bias: self.bias.map(|bias| bias.member(member)),
+            activation: self.activation,
+        }
+    }
+
     /// The forward pass; see [`Tensor::linear`] for the shapes.
     pub fn forward<'g, F: Float>(
         &self,

@@ -3,10 +3,9 @@
 use quire_core::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::Linear;
-use crate::ops::ActivationFunction;
-use crate::ops::with_activation;
-use crate::{Activation, Float, Graph, Init, Params, Tensor, multiversion};
+use super::{LayerNorm, Linear, NormKind};
+use crate::ops::{ActivationFunction, normalize_rows, with_activation};
+use crate::{Activation, DropoutKey, Float, Graph, Init, Params, Tensor, multiversion};
 
 /// What a multilayer perceptron looks like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +19,11 @@ pub struct MlpConfig {
     pub output_activation: Activation,
     /// Number of networks that run side by side.
     pub ensemble: usize,
+    /// A layer normalization between every hidden layer's sum and its activation.
+    pub layer_norm: bool,
+    /// The rate of a dropout on every hidden layer's sum, before normalization and activation (DroQ, Hiraoka et al.
+    /// 2022); it acts in [`Mlp::forward_dropout`] only.
+    pub dropout: f64,
     /// Initial weights of the hidden layers.
     pub hidden_init: Init,
     /// Initial weights of the output layer.
@@ -36,6 +40,8 @@ impl Default for MlpConfig {
             activation: Activation::Relu,
             output_activation: Activation::None,
             ensemble: 1,
+            layer_norm: false,
+            dropout: 0.0,
             hidden_init: Init::KaimingUniform,
             output_init: Init::KaimingUniform,
             bias_init: None,
@@ -47,6 +53,10 @@ impl Default for MlpConfig {
 #[derive(Debug, Clone)]
 pub struct Mlp {
     layers: Vec<Linear>,
+    /// One for every hidden layer, or none.
+    norms: Vec<LayerNorm>,
+    activation: Activation,
+    dropout: f64,
     sizes: Vec<usize>,
     ensemble: usize,
 }
@@ -63,22 +73,33 @@ impl Mlp {
             "a multilayer perceptron with the sizes {sizes:?} and {} members",
             config.ensemble
         );
+        assert!((0.0..1.0).contains(&config.dropout), "a dropout rate of {}", config.dropout);
         let last = sizes.len() - 2;
+        // What comes between a hidden layer's sum and its activation keeps the two from being one operation.
+        let fused = !config.layer_norm && config.dropout == 0.0;
+        let mut norms = Vec::new();
         let layers = (0..=last)
             .map(|i| {
                 let (weight, activation) = if i == last {
                     (config.output_init, config.output_activation)
                 } else {
-                    (config.hidden_init, config.activation)
+                    (config.hidden_init, if fused { config.activation } else { Activation::None })
                 };
                 let bound = 1.0 / (sizes[i] as f64).sqrt();
                 let bias = config.bias_init.unwrap_or(Init::Uniform { bound });
                 let shape = [config.ensemble, sizes[i], sizes[i + 1]];
-                Linear::with(params, &format!("{name}.{i}"), shape, weight, Some(bias), rng)
-                    .activated(activation)
+                let layer = Linear::with(params, &format!("{name}.{i}"), shape, weight, Some(bias), rng)
+                    .activated(activation);
+                if config.layer_norm && i < last {
+                    let shape = [config.ensemble, sizes[i + 1]];
+                    let name = format!("{name}.{i}.norm");
+                    norms.push(LayerNorm::new(params, &name, NormKind::LayerNorm, shape, 1e-5, rng));
+                }
+                layer
             })
             .collect();
-        Mlp { layers, sizes, ensemble: config.ensemble }
+        let activation = if fused { Activation::None } else { config.activation };
+        Mlp { layers, norms, activation, dropout: config.dropout, sizes, ensemble: config.ensemble }
     }
 
     /// The layers, from input to output.
@@ -104,7 +125,68 @@ impl Mlp {
         params: &'g Params<F>,
         x: Tensor<'g, F>,
     ) -> Tensor<'g, F> {
-        self.layers.iter().fold(x, |x, layer| layer.forward(graph, params, x))
+        self.forward_with(graph, params, x, None, None)
+    }
+
+    /// As [`Mlp::forward`], with dropout acting: for training, and for DroQ's targets.
+    pub fn forward_dropout<'g, F: Float>(
+        &self,
+        graph: Graph<'g, F>,
+        params: &'g Params<F>,
+        x: Tensor<'g, F>,
+        key: DropoutKey,
+    ) -> Tensor<'g, F> {
+        self.forward_with(graph, params, x, None, Some(key))
+    }
+
+    fn forward_with<'g, F: Float>(
+        &self,
+        graph: Graph<'g, F>,
+        params: &'g Params<F>,
+        mut x: Tensor<'g, F>,
+        member: Option<usize>,
+        key: Option<DropoutKey>,
+    ) -> Tensor<'g, F> {
+        let last = self.layers.len() - 1;
+        for (i, layer) in self.layers.iter().enumerate() {
+            let layer = member.map_or(*layer, |e| layer.member(e));
+            x = layer.forward(graph, params, x);
+            if i == last {
+                break;
+            }
+            if let Some(key) = key {
+                x = x.dropout(self.dropout, key.layer(i));
+            }
+            x = match self.norms.get(i) {
+                Some(norm) => {
+                    let norm = member.map_or(*norm, |e| norm.member(e));
+                    norm.forward(graph, params, x, self.activation)
+                }
+                None => x.activate(self.activation),
+            };
+        }
+        x
+    }
+
+    /// The forward pass of some members of an ensemble only: `[B, in] -> [M, B, out]`. (REDQ's targets take the least
+    /// of two members drawn at random.)
+    ///
+    /// # Panics
+    /// If there is no member, or one that does not exist.
+    pub fn forward_members<'g, F: Float, const M: usize>(
+        &self,
+        graph: Graph<'g, F>,
+        params: &'g Params<F>,
+        x: Tensor<'g, F>,
+        members: [usize; M],
+    ) -> Tensor<'g, F> {
+        graph.stack(
+            members.map(|e| {
+                let y = self.forward_with(graph, params, x, Some(e), None);
+                y.reshape(&y.shape()[y.shape().len() - 2..])
+            }),
+            0,
+        )
     }
 
     /// One observation, without a tape: `[in] -> [E, out]`, the output of every member after the other.
@@ -131,10 +213,33 @@ impl Mlp {
                 let y =
                     if last { &mut scratch.out[e * outputs..(e + 1) * outputs] } else { &mut to[..width] };
                 with_activation!(layer.activation, |f| matrix_vector(x, weight, bias, y, f));
+                self.after(params, e, i, y);
                 std::mem::swap(&mut from, &mut to);
             }
         }
         &scratch.out[..self.ensemble * outputs]
+    }
+
+    /// Normalization and activation of rows of hidden layer `i` of member `e`, where they are not fused.
+    fn after<F: Float>(&self, params: &Params<F>, e: usize, i: usize, y: &mut [F]) {
+        if i + 1 == self.layers.len() {
+            return;
+        }
+        let width = self.sizes[i + 1];
+        if let Some(norm) = self.norms.get(i) {
+            let vector = e * width..(e + 1) * width;
+            let weight = &params.view(norm.weight)[vector.clone()];
+            let bias = &params.view(norm.bias.expect("a layer normalization has a bias"))[vector];
+            with_activation!(self.activation, |f| normalize_rows(
+                weight,
+                bias,
+                y,
+                F::from_f64(norm.epsilon),
+                f
+            ));
+        } else if self.activation != Activation::None {
+            with_activation!(self.activation, |f| activate(y, f));
+        }
     }
 
     /// A batch of observations, without a tape: `[B, in] -> [E, B, out]`.
@@ -171,6 +276,7 @@ impl Mlp {
                     &mut to[..rows * width]
                 };
                 crate::ops::linear_rows(x, weight, bias, y, [rows, inputs, width], layer.activation);
+                self.after(params, e, i, y);
                 std::mem::swap(&mut from, &mut to);
             }
         }
@@ -220,6 +326,14 @@ multiversion! {
                 left if left >= 4 => columns::<_, F, A, 4>(simd, x, weight, bias, y, start, function),
                 _ => columns::<_, F, A, 1>(simd, x, weight, bias, y, start, function),
             };
+        }
+    }
+}
+
+multiversion! {
+    fn activate[F: Float, A: ActivationFunction<F>](y: &mut [F], function: A) |simd| {
+        for y in y.iter_mut() {
+            *y = function.value(*y);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A linear layer with its bias and activation, for every member of an ensemble.
 
 use super::elementwise::{ActivationFunction, derivative_formula, with_activation};
-use super::matmul::{Matrix, product, rows_per_block};
+use super::matmul::rows_per_block;
 use crate::backward::Pass;
+use crate::gemm::{Matrix, product};
 use crate::pool::Parts;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tape::{Operation, Stored};
@@ -95,7 +96,7 @@ impl<F: Float> Operation<F> for Linear<F> {
                     for e in 0..s.members {
                         let w = s.weight(weight.data, e).transposed();
                         let dz = Matrix::new(rows_of(e, first, count), s.outputs);
-                        product([count, s.inputs, s.outputs], dx, add || e > 0, dz, w);
+                        product([count, s.inputs, s.outputs], dx, s.inputs, add || e > 0, dz, w, nothing);
                     }
                 });
             } else {
@@ -104,7 +105,7 @@ impl<F: Float> Operation<F> for Linear<F> {
                     let dx = unsafe { parts.part((e * s.rows + first) * s.inputs, count * s.inputs) };
                     let w = s.weight(weight.data, e).transposed();
                     let dz = Matrix::new(rows_of(e, first, count), s.outputs);
-                    product([count, s.inputs, s.outputs], dx, add, dz, w);
+                    product([count, s.inputs, s.outputs], dx, s.inputs, add, dz, w, nothing);
                 });
             }
         });
@@ -117,7 +118,7 @@ impl<F: Float> Operation<F> for Linear<F> {
                 let dw = unsafe { parts.part((e * s.inputs + first) * s.outputs, count * s.outputs) };
                 let x = Matrix { data: &s.x(x.data, e, 0, s.rows)[first..], row: 1, column: s.inputs };
                 let dz = Matrix::new(rows_of(e, 0, s.rows), s.outputs);
-                product([count, s.outputs, s.rows], dw, add, x, dz);
+                product([count, s.outputs, s.rows], dw, s.outputs, add, x, dz, nothing);
             });
         });
         if let Some(bias) = bias {
@@ -259,29 +260,38 @@ fn linear_forward<'g, F: Float, A: ActivationFunction<F>>(
         // SAFETY: the rows of different blocks do not overlap.
         let y = unsafe { parts.part(start, len) };
         let x = Matrix::new(s.x(x, e, first, count), s.inputs);
-        product([count, s.outputs, s.inputs], y, false, x, s.weight(weight, e));
         let bias = bias.map(|b| &b[e * s.outputs..(e + 1) * s.outputs]);
-        match &before_parts {
-            Some((before, _)) => {
-                // SAFETY: as above.
-                let z = unsafe { before.part(start, len) };
-                finish_keeping(y, z, bias, s.outputs, function);
+        let z = match &before_parts {
+            // SAFETY: as above.
+            Some((before, _)) => unsafe { before.part(start, len) },
+            None => &mut [],
+        };
+        let weight = s.weight(weight, e);
+        product([count, s.outputs, s.inputs], y, s.outputs, false, x, weight, |y, i, rows, j, columns| {
+            for i in i..i + rows {
+                let range = i * s.outputs + j..i * s.outputs + j + columns;
+                let bias = bias.map(|bias| &bias[j..j + columns]);
+                if z.is_empty() {
+                    finish(&mut y[range], bias, function);
+                } else {
+                    finish_keeping(&mut y[range.clone()], &mut z[range], bias, function);
+                }
             }
-            None => finish(y, bias, s.outputs, function),
-        }
+        });
     });
     before_parts.map(|(_, before)| before)
 }
 
+/// After a product that needs nothing more.
+fn nothing<F>(_: &mut [F], _: usize, _: usize, _: usize, _: usize) {}
+
 multiversion! {
-    /// `y <- activation(y + bias)`, row by row.
-    fn finish[F: Float, A: ActivationFunction<F>](y: &mut [F], bias: Option<&[F]>, width: usize, function: A) |simd| {
+    /// `y <- activation(y + bias)`.
+    fn finish[F: Float, A: ActivationFunction<F>](y: &mut [F], bias: Option<&[F]>, function: A) |simd| {
         match bias {
             Some(bias) => {
-                for row in y.chunks_exact_mut(width) {
-                    for (y, &b) in row.iter_mut().zip(bias) {
-                        *y = function.value(*y + b);
-                    }
+                for (y, &b) in y.iter_mut().zip(bias) {
+                    *y = function.value(*y + b);
                 }
             }
             None => {
@@ -294,15 +304,13 @@ multiversion! {
 
     /// As `finish`, keeping the sums before the activation in `z`.
     fn finish_keeping[F: Float, A: ActivationFunction<F>](
-        y: &mut [F], z: &mut [F], bias: Option<&[F]>, width: usize, function: A,
+        y: &mut [F], z: &mut [F], bias: Option<&[F]>, function: A,
     ) |simd| {
         match bias {
             Some(bias) => {
-                for (y, z) in y.chunks_exact_mut(width).zip(z.chunks_exact_mut(width)) {
-                    for ((y, z), &b) in y.iter_mut().zip(z).zip(bias) {
-                        *z = *y + b;
-                        *y = function.value(*z);
-                    }
+                for ((y, z), &b) in y.iter_mut().zip(z).zip(bias) {
+                    *z = *y + b;
+                    *y = function.value(*z);
                 }
             }
             None => {
@@ -324,6 +332,11 @@ pub(crate) fn linear_rows<F: Float>(
     [rows, inputs, outputs]: [usize; 3],
     activation: Activation,
 ) {
-    product([rows, outputs, inputs], y, false, Matrix::new(x, inputs), Matrix::new(weight, outputs));
-    with_activation!(activation, |function| finish(y, bias, outputs, function));
+    let (x, weight) = (Matrix::new(x, inputs), Matrix::new(weight, outputs));
+    product([rows, outputs, inputs], y, outputs, false, x, weight, |y, i, rows, j, columns| {
+        for i in i..i + rows {
+            let y = &mut y[i * outputs + j..i * outputs + j + columns];
+            with_activation!(activation, |function| finish(y, bias.map(|b| &b[j..j + columns]), function));
+        }
+    });
 }

@@ -1,7 +1,7 @@
 //! Products of matrices, batched.
 
 use crate::backward::Pass;
-use crate::float::Strided;
+use crate::gemm::{Matrix, product};
 use crate::pool::Parts;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tape::{Core, Operation, Stored};
@@ -48,53 +48,6 @@ pub(crate) fn rows_per_block(rows: usize, work: usize, others: usize) -> usize {
     rows.div_ceil(wanted.min(most)).next_multiple_of(16).min(rows.max(1))
 }
 
-/// One matrix among others in a buffer.
-#[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a, F> {
-    pub(crate) data: &'a [F],
-    pub(crate) row: usize,
-    pub(crate) column: usize,
-}
-
-impl<'a, F: Float> Matrix<'a, F> {
-    /// Row-major, with rows of `width`.
-    pub(crate) fn new(data: &'a [F], width: usize) -> Self {
-        Matrix { data, row: width, column: 1 }
-    }
-
-    pub(crate) fn transposed(self) -> Self {
-        Matrix { row: self.column, column: self.row, ..self }
-    }
-
-    fn strided(self, rows: usize, columns: usize) -> Strided<F> {
-        assert!(
-            rows == 0
-                || columns == 0
-                || (rows - 1) * self.row + (columns - 1) * self.column < self.data.len()
-        );
-        Strided {
-            pointer: self.data.as_ptr().cast_mut(),
-            row: self.row as isize,
-            column: self.column as isize,
-        }
-    }
-}
-
-/// `c <- [c +] a b`, all of it on this thread; `c` is `m x n` row-major.
-pub(crate) fn product<F: Float>(
-    [m, n, k]: [usize; 3],
-    c: &mut [F],
-    add: bool,
-    a: Matrix<'_, F>,
-    b: Matrix<'_, F>,
-) {
-    assert_eq!(c.len(), m * n);
-    let out = Strided { pointer: c.as_mut_ptr(), row: n as isize, column: 1 };
-    let alpha = if add { F::ONE } else { F::ZERO };
-    // SAFETY: `strided` checked the operands, and `c` is a unique slice of the right length.
-    unsafe { F::gemm([m, n, k], alpha, out, a.strided(m, k), b.strided(k, n)) };
-}
-
 impl<F: Float> Core<F> {
     /// `c[i] <- a[i] b[i]` for a batch; `a` and `b` give the matrix of every member.
     pub(crate) fn batched_product<'a>(
@@ -113,9 +66,7 @@ impl<F: Float> Core<F> {
             let count = rows.min(m - first);
             // SAFETY: the rows of different blocks do not overlap.
             let c = unsafe { out.part((member * m + first) * n, count * n) };
-            let a = a(member);
-            let a = Matrix { data: &a.data[(first * a.row).min(a.data.len())..], ..a };
-            product([count, n, k], c, false, a, b(member));
+            product([count, n, k], c, n, false, a(member).from_row(first), b(member), |_, _, _, _, _| ());
         });
     }
 }

@@ -1,16 +1,27 @@
 //! The operations, by kind. They are methods of [`Tensor`](crate::Tensor); this module has what they share.
 
 mod arithmetic;
+mod attention;
+mod cached;
+mod conv;
+mod dropout;
 pub(crate) mod elementwise;
 mod index;
+mod likelihood;
 mod linear;
 mod matmul;
+mod norm;
 mod reduce;
+mod scan;
 mod shaping;
 mod softmax;
 
+pub use attention::{Attention, Rotary};
+pub(crate) use cached::CachedLayer;
+pub use dropout::DropoutKey;
 pub(crate) use elementwise::{ActivationFunction, with_activation};
 pub(crate) use linear::linear_rows;
+pub(crate) use norm::normalize_rows;
 
 use serde::{Deserialize, Serialize};
 

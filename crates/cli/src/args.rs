@@ -1,0 +1,204 @@
+//! The command line, defined once: help, completions and the man page all come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Published learning and optimization methods that run: train, compare, reproduce.
+#[derive(Debug, Parser)]
+#[command(
+    name = "quire",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Print JSON for machines instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results only, no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Folder for the store, reports and artefacts
+    #[arg(long, global = true, value_name = "FOLDER", default_value = "quire-out", env = "QUIRE_OUT")]
+    pub out: PathBuf,
+    /// Threads to use in all; results do not depend on it [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List what there is: problems, methods, studies
+    List(List),
+    /// Everything about one method, problem or study
+    Show(Show),
+    /// Train one method on one problem and keep the artefact
+    Train(Train),
+    /// Score a trained artefact afresh
+    Eval(Eval),
+    /// Compare methods on a problem over several seeds
+    Compare(Compare),
+    /// Run a study from a TOML file
+    Run(RunStudy),
+    /// Go on with a study that was interrupted
+    Resume(Resume),
+    /// Write a study's report, a self-contained HTML page
+    Report(Report),
+    /// Export a study's numbers
+    Export(Export),
+    /// Print a completion script for your shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff), as in `quire man | man -l -`
+    Man,
+}
+
+/// What `quire list` lists.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Kind {
+    /// What can be solved and scored
+    Problems,
+    /// What can solve it
+    Methods,
+    /// What has been run
+    Studies,
+}
+
+/// `quire list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// What to list
+    #[arg(value_enum, default_value_t = Kind::Methods)]
+    pub kind: Kind,
+}
+
+/// `quire show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// A method, a problem or a study
+    pub name: String,
+    /// Show a method's options as they are on this problem, tuned values included
+    #[arg(long, value_name = "PROBLEM")]
+    pub on: Option<String>,
+}
+
+/// How long, how many, with which options: shared by `train` and `compare`.
+#[derive(Debug, Clone, Args)]
+pub struct RunFlags {
+    /// The problem, such as CartPole-v1
+    #[arg(long, value_name = "PROBLEM")]
+    pub on: String,
+    /// Length of a run in the problem's unit of work [default: the problem's own budget]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+    /// Set an option, as in --set discount=0.9 or, for one method, --set dqn:discount=0.9
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Start from the papers' defaults, not from the options tuned for the problem
+    #[arg(long)]
+    pub defaults: bool,
+    /// Name of the study [default: made from the methods and the problem]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// `quire train`
+#[derive(Debug, Args)]
+pub struct Train {
+    /// The method, such as double-dqn
+    pub method: String,
+    /// The run.
+    #[command(flatten)]
+    pub run: RunFlags,
+    /// The seed that every random stream is split from
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// `quire eval`
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// The artefact's folder
+    pub artefact: PathBuf,
+    /// Episodes (or other repetitions) to score
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub episodes: u64,
+    /// The seed of the evaluation
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// `quire compare`
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The methods, such as dqn double-dqn; the first is the one the others are held against
+    #[arg(required = true)]
+    pub methods: Vec<String>,
+    /// The runs.
+    #[command(flatten)]
+    pub run: RunFlags,
+    /// How many seeds each method gets: 0, 1, ...
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub seeds: u64,
+}
+
+/// `quire run`
+#[derive(Debug, Args)]
+pub struct RunStudy {
+    /// The study's file
+    pub file: PathBuf,
+}
+
+/// `quire resume`
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The study [default: the last one that is not finished]
+    pub study: Option<String>,
+}
+
+/// `quire report`
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The study [default: the last one]
+    pub study: Option<String>,
+}
+
+/// `quire export`
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The study [default: the last one]
+    pub study: Option<String>,
+    /// The format
+    #[arg(long, value_enum)]
+    pub format: Format,
+    /// Where to: a file, or a folder for tensorboard [default: beside the report]
+    #[arg(long, value_name = "PATH")]
+    pub to: Option<PathBuf>,
+}
+
+/// Formats of `quire export`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    /// One JSON object a line, one line a number
+    Jsonl,
+    /// One row a number
+    Csv,
+    /// TensorBoard event files, one folder a run
+    Tensorboard,
+}

@@ -1,0 +1,48 @@
+//! One file a command (or a few that share everything).
+
+pub mod compare;
+pub mod completions;
+pub mod eval;
+pub mod export;
+pub mod list;
+pub mod report;
+pub mod show;
+pub mod train;
+
+use std::path::PathBuf;
+
+use quire_core::{Error, Result};
+use quire_study::{Store, StudyRecord};
+
+use crate::args::Global;
+
+/// The store's file in the folder given with `--out`.
+const STORE: &str = "quire.db";
+
+/// Opens the store, making it if there is none.
+pub fn open_store(global: &Global) -> Result<Store> {
+    Store::create_or_open(global.out.join(STORE))
+}
+
+/// Opens the store if there is one.
+pub fn open_existing_store(global: &Global) -> Result<Option<Store>> {
+    let path = global.out.join(STORE);
+    if path.exists() { Store::open(path).map(Some) } else { Ok(None) }
+}
+
+/// The study with this name or number, or the newest.
+pub fn find_study(global: &Global, name: Option<&str>) -> Result<(Store, StudyRecord)> {
+    let nothing =
+        || Error::Usage(format!("no study has been run in {}; try `quire compare`", global.out.display()));
+    let store = open_existing_store(global)?.ok_or_else(nothing)?;
+    let study = match name {
+        Some(name) => store.find_study(name)?,
+        None => store.studies()?.into_iter().next().ok_or_else(nothing)?,
+    };
+    Ok((store, study))
+}
+
+/// Where a study's report, artefacts and exports go.
+pub fn study_folder(global: &Global, study: &StudyRecord) -> PathBuf {
+    global.out.join("studies").join(format!("{}-{}", study.id, study.name))
+}

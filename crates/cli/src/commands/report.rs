@@ -1,0 +1,118 @@
+//! `quire report`, and the summary that ends a study.
+
+use std::process::ExitCode;
+
+use quire_core::{Direction, Error, Result};
+use quire_study::format::{decimals, duration, number};
+use quire_study::statistics::Estimate;
+use quire_study::{MethodSummary, ProblemSummary, Store, StudyRecord, StudySummary, report};
+use serde_json::{Value, json};
+
+use crate::args::{Global, Report};
+use crate::commands::{find_study, study_folder};
+use crate::terminal::{self, FAINT, STRONG, print, styled, table};
+
+/// Runs the command.
+pub fn run(args: &Report, global: &Global) -> Result<ExitCode> {
+    let (store, study) = find_study(global, args.study.as_deref())?;
+    let summary = write_report(&store, &study, global)?;
+    let path = summary.report.as_deref().unwrap_or_default();
+    if global.json {
+        terminal::json(&json!({ "study": study.name, "report": path }))?;
+    } else {
+        print(path);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a study's report and prints what it found.
+pub fn print_summary(store: &Store, study: &StudyRecord, global: &Global) -> Result<()> {
+    let summary = write_report(store, study, global)?;
+    if global.json {
+        return terminal::json(&as_json(&summary)?);
+    }
+    for problem in &summary.problems {
+        print_problem(problem, &summary);
+    }
+    if summary.problems.len() > 1 {
+        print(format!("\n{}", styled(STRONG, "All problems, by normalized score")));
+        print(methods_table(&summary.methods, "score"));
+    }
+    print(format!("\n{}", summary.finding));
+    print(styled(FAINT, &summary.protocol));
+    if let Some(path) = &summary.report {
+        print(format!("\n{} {path}", styled(STRONG, "Report")));
+    }
+    Ok(())
+}
+
+fn write_report(store: &Store, study: &StudyRecord, global: &Global) -> Result<StudySummary> {
+    let mut summary = StudySummary::from_store(store, study.id)?;
+    let path = study_folder(global, study).join("report.html");
+    report::write_html(&summary, &path)?;
+    summary.report = Some(path.display().to_string());
+    Ok(summary)
+}
+
+/// The summary as JSON, with the compared metric under its name and its description beside it.
+fn as_json(summary: &StudySummary) -> Result<Value> {
+    let mut value = serde_json::to_value(summary)
+        .map_err(|e| Error::Failed(format!("the summary cannot be written as JSON: {e}")))?;
+    let about = std::mem::replace(&mut value["metric"], json!(summary.metric.name));
+    value["about_metric"] = about;
+    Ok(value)
+}
+
+fn print_problem(problem: &ProblemSummary, summary: &StudySummary) {
+    let metric = &problem.metric;
+    let better = match metric.direction {
+        Direction::Higher => "higher is better",
+        Direction::Lower => "lower is better",
+        Direction::Neutral => "neither way is better",
+    };
+    let title = format!(
+        "{} after {} {}",
+        problem.problem,
+        quire_study::format::count(problem.budget),
+        problem.budget_unit
+    );
+    let unit = if metric.unit.is_empty() { String::new() } else { format!(" in {}", metric.unit) };
+    print(format!(
+        "\n{}  {}",
+        styled(STRONG, title),
+        styled(FAINT, format!("{}{unit}, {better}", metric.name))
+    ));
+    if summary.runs_done + summary.runs_failed < summary.runs {
+        print(styled(FAINT, "Some runs have not ended; the table shows those that have."));
+    }
+    print(methods_table(&problem.methods, &metric.name));
+}
+
+fn methods_table(methods: &[MethodSummary], metric: &str) -> comfy_table::Table {
+    let ends = methods.iter().flat_map(|method| method.ci.unwrap_or([method.iqm; 2]));
+    let digits = decimals(ends.chain(methods.iter().map(|method| method.iqm)));
+    let row = |method: &MethodSummary| {
+        let interval = method.ci.map_or_else(
+            || "–".into(),
+            |[low, high]| format!("{} to {}", number(low, digits), number(high, digits)),
+        );
+        let failed = if method.failed > 0 { format!(" ({} failed)", method.failed) } else { String::new() };
+        vec![
+            method.name.clone(),
+            number(method.iqm, digits),
+            interval,
+            method.improvement.map_or_else(|| "baseline".into(), improvement),
+            format!("{}{failed}", method.seeds.len()),
+            duration(method.wall_s),
+        ]
+    };
+    let iqm = format!("{metric} (iqm)");
+    let header = ["method", &iqm, "95 % interval", "beats baseline", "runs", "median wall"];
+    table(&header, &[1, 2, 3, 4, 5], methods.iter().map(row).collect())
+}
+
+/// A probability of improvement with its interval, in percent.
+fn improvement(estimate: Estimate) -> String {
+    let percent = |p: f64| format!("{:.0}", 100.0 * p);
+    format!("{} % ({}–{})", percent(estimate.value), percent(estimate.low), percent(estimate.high))
+}

@@ -1,0 +1,308 @@
+//! Layer normalization and root-mean-square normalization over the last axis, with an activation fused behind.
+
+use super::elementwise::{ActivationFunction, derivative_formula, with_activation};
+use crate::backward::Pass;
+use crate::kernels::{self, sum_of};
+use crate::pool::Parts;
+use crate::tape::{Operation, Stored};
+use crate::{Activation, Float, Tensor, multiversion};
+
+/// Rows in one block. The gradients of weight and bias are summed block by block, whatever the threads.
+const BLOCK: usize = 64;
+
+#[derive(Clone, Copy)]
+struct Norm<F> {
+    x: Stored<F>,
+    weight: Stored<F>,
+    bias: Stored<F>,
+    /// Mean and reciprocal deviation of every row.
+    statistics: *const [F],
+    sizes: Sizes,
+    activation: Activation,
+    epsilon: f64,
+}
+
+/// Members with weights of their own, rows of each, width; and whether the mean is taken off.
+#[derive(Clone, Copy)]
+struct Sizes {
+    members: usize,
+    rows: usize,
+    width: usize,
+    center: bool,
+}
+
+impl Sizes {
+    fn blocks(&self) -> usize {
+        self.rows.div_ceil(BLOCK)
+    }
+
+    /// Calls `f(block, member, first row, count)`; rows are numbered through all members.
+    fn run<F: Float>(&self, core: &crate::tape::Core<F>, f: impl Fn(usize, usize, usize, usize) + Sync) {
+        let blocks = self.blocks();
+        let one = |i: usize| {
+            let (member, block) = (i / blocks, i % blocks);
+            f(i, member, member * self.rows + block * BLOCK, BLOCK.min(self.rows - block * BLOCK));
+        };
+        if self.members * self.rows * self.width < 1 << 14 {
+            (0..self.members * blocks).for_each(one);
+        } else {
+            core.pool.run(self.members * blocks, one);
+        }
+    }
+}
+
+impl<F: Float> Operation<F> for Norm<F> {
+    fn backward<'g>(&self, pass: &mut Pass<'g, F>, output: Tensor<'g, F>, gradient: Tensor<'g, F>) {
+        let (x, weight, bias) = (pass.input(self.x), pass.input(self.weight), pass.input(self.bias));
+        if pass.is_recorded() {
+            return self.backward_recorded(pass, x, weight, bias, output, gradient);
+        }
+        let (core, s, activation) = (x.core, self.sizes, self.activation);
+        // SAFETY: they lie in the arena of this step.
+        let statistics = unsafe { &*self.statistics };
+        let blocks = s.members * s.blocks();
+        let (dw, db) = (core.buffer(blocks * s.width), core.buffer(blocks * s.width));
+        let (dw_parts, db_parts) = (Parts::new(dw), Parts::new(db));
+        let run = |dx: Option<(&mut [F], bool)>| {
+            let add = dx.as_ref().is_some_and(|dx| dx.1);
+            let dx = dx.map(|dx| Parts::new(dx.0));
+            s.run(core, |block, member, first, count| {
+                let range = first * s.width..(first + count) * s.width;
+                let vector = member * s.width..(member + 1) * s.width;
+                // SAFETY: every block writes its own rows and its own sums.
+                let (dw, db) = unsafe {
+                    (dw_parts.part(block * s.width, s.width), db_parts.part(block * s.width, s.width))
+                };
+                let dx = dx.as_ref().map_or(&mut [][..], |dx| {
+                    // SAFETY: as above.
+                    unsafe { dx.part(range.start, range.len()) }
+                });
+                with_activation!(activation, |function| backward_rows(
+                    &x.data[range.clone()],
+                    &output.data[range.clone()],
+                    &gradient.data[range],
+                    &weight.data[vector.clone()],
+                    &bias.data[vector],
+                    &statistics[2 * first..2 * (first + count)],
+                    [dx, dw, db],
+                    [add, s.center],
+                    function,
+                ));
+            });
+        };
+        if pass.wants(x) {
+            pass.accumulate(x, |dx, add| run(Some((dx, add))));
+        } else {
+            run(None);
+        }
+        for (vector, sums) in [(weight, &*dw), (bias, &*db)] {
+            pass.accumulate(vector, |total, add| {
+                let size = s.blocks() * s.width;
+                for (total, sums) in total.chunks_exact_mut(s.width).zip(sums.chunks_exact(size)) {
+                    kernels::sum_columns(sums, total, add);
+                }
+            });
+        }
+    }
+}
+
+impl<F: Float> Norm<F> {
+    fn backward_recorded<'g>(
+        &self,
+        pass: &mut Pass<'g, F>,
+        x: Tensor<'g, F>,
+        weight: Tensor<'g, F>,
+        bias: Tensor<'g, F>,
+        output: Tensor<'g, F>,
+        gradient: Tensor<'g, F>,
+    ) {
+        let s = self.sizes;
+        let grouped = [s.members, s.rows, s.width];
+        let vector = [s.members, 1, s.width];
+        let (rows, w) = (x.reshape(&grouped), weight.reshape(&vector));
+        let centered = if s.center { rows - rows.mean_axis(-1, true) } else { rows };
+        let scale = (centered.square().mean_axis(-1, true) + self.epsilon).sqrt().reciprocal();
+        let normal = centered * scale;
+        let dz = match self.activation {
+            Activation::None => gradient,
+            activation => {
+                let z = (normal * w + bias.reshape(&vector)).reshape(x.shape);
+                gradient * derivative_formula(activation)(z, output)
+            }
+        };
+        let dz = dz.reshape(&grouped);
+        if pass.wants(x) {
+            let dn = dz * w;
+            let mut dx = dn - normal * (dn * normal).mean_axis(-1, true);
+            if s.center {
+                dx = dx - dn.mean_axis(-1, true);
+            }
+            pass.add(x, (dx * scale).reshape(x.shape));
+        }
+        if pass.wants(weight) {
+            pass.add(weight, (dz * normal).sum_axis(1, false).reshape(weight.shape));
+        }
+        if pass.wants(bias) {
+            pass.add(bias, dz.sum_axis(1, false).reshape(bias.shape));
+        }
+    }
+}
+
+impl<'g, F: Float> Tensor<'g, F> {
+    /// `activation((x - mean) / sqrt(variance + epsilon) * weight + bias)` over the last axis (Ba, Kiros & Hinton
+    /// 2016; the variance is divided by the width, as PyTorch's).
+    ///
+    /// Weight and bias are `[width]`, or `[E, width]` for an ensemble `[E, B, width]`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn layer_norm(
+        self,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+        activation: Activation,
+    ) -> Self {
+        self.norm("layer_norm", weight, bias, epsilon, activation, true)
+    }
+
+    /// `x / sqrt(mean of squares + epsilon) * weight` over the last axis (Zhang & Sennrich 2019).
+    ///
+    /// The weight is `[width]`, or `[E, width]` for an ensemble `[E, B, width]`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn rms_norm(self, weight: Option<Self>, epsilon: f64) -> Self {
+        self.norm("rms_norm", weight, None, epsilon, Activation::None, false)
+    }
+
+    fn norm(
+        self,
+        name: &'static str,
+        weight: Option<Self>,
+        bias: Option<Self>,
+        epsilon: f64,
+        activation: Activation,
+        center: bool,
+    ) -> Self {
+        let width = self.shape.last().copied().unwrap_or(0);
+        assert!(width > 0, "{name}: over the last axis of the shape {:?}", self.shape);
+        let graph = self.graph();
+        let mut members = 1;
+        for vector in [weight, bias].into_iter().flatten() {
+            let fits = vector.shape.last() == Some(&width)
+                && (vector.len() == width || Some(&(vector.len() / width)) == self.shape.first());
+            assert!(fits, "{name}: a weight of shape {:?} for the shape {:?}", vector.shape, self.shape);
+            members = vector.len() / width;
+        }
+        let weight = weight.unwrap_or_else(|| graph.full(&[members, width], 1.0));
+        let bias = bias.unwrap_or_else(|| graph.zeros(&[members, width]));
+        assert_eq!(weight.len(), bias.len(), "{name}: a weight and a bias for different numbers of members");
+        let sizes = Sizes { members, rows: self.len() / width / members, width, center };
+        let core = self.core;
+        let out = core.buffer(self.len());
+        let statistics = core.buffer(2 * members * sizes.rows);
+        let (out_parts, statistics_parts) = (Parts::new(out), Parts::new(statistics));
+        sizes.run(core, |_, member, first, count| {
+            let range = first * width..(first + count) * width;
+            let vector = member * width..(member + 1) * width;
+            // SAFETY: every block writes its own rows.
+            let (y, statistics) = unsafe {
+                (out_parts.part(range.start, range.len()), statistics_parts.part(2 * first, 2 * count))
+            };
+            with_activation!(activation, |function| forward_rows(
+                &self.data[range],
+                &weight.data[vector.clone()],
+                &bias.data[vector],
+                y,
+                statistics,
+                F::from_f64(epsilon),
+                center,
+                function,
+            ));
+        });
+        let operation = Norm {
+            x: self.store(),
+            weight: weight.store(),
+            bias: bias.store(),
+            statistics,
+            sizes,
+            activation,
+            epsilon,
+        };
+        core.record(out, self.shape, &[self, weight, bias], operation)
+    }
+}
+
+multiversion! {
+    /// Normalizes rows; keeps the mean and the reciprocal deviation of each.
+    fn forward_rows[F: Float, A: ActivationFunction<F>](
+        x: &[F], weight: &[F], bias: &[F], y: &mut [F], statistics: &mut [F], epsilon: F, center: bool, function: A,
+    ) |simd| {
+        let width = weight.len();
+        let share = F::ONE / F::from_f64(width as f64);
+        let rows = x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(statistics.chunks_exact_mut(2));
+        for ((x, y), statistics) in rows {
+            let mean = if center { sum_of(width, |i| x[i]) * share } else { F::ZERO };
+            let variance = sum_of(width, |i| (x[i] - mean) * (x[i] - mean)) * share;
+            let scale = F::ONE / (variance + epsilon).sqrt();
+            statistics[0] = mean;
+            statistics[1] = scale;
+            for (((y, &x), &w), &b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
+                *y = function.value((x - mean) * scale * w + b);
+            }
+        }
+    }
+
+    /// Layer normalization in place, for acting without a tape.
+    pub(crate) fn normalize_rows[F: Float, A: ActivationFunction<F>](
+        weight: &[F], bias: &[F], y: &mut [F], epsilon: F, function: A,
+    ) |simd| {
+        let width = weight.len();
+        let share = F::ONE / F::from_f64(width as f64);
+        for y in y.chunks_exact_mut(width) {
+            let mean = sum_of(width, |i| y[i]) * share;
+            let variance = sum_of(width, |i| (y[i] - mean) * (y[i] - mean)) * share;
+            let scale = F::ONE / (variance + epsilon).sqrt();
+            for ((y, &w), &b) in y.iter_mut().zip(weight).zip(bias) {
+                *y = function.value((*y - mean) * scale * w + b);
+            }
+        }
+    }
+
+    /// Gradients of rows: `[dx, dw, db]`, the latter two summed over these rows; `dx` may be empty.
+    fn backward_rows[F: Float, A: ActivationFunction<F>](
+        x: &[F], y: &[F], g: &[F], weight: &[F], bias: &[F], statistics: &[F], out: [&mut [F]; 3],
+        flags: [bool; 2], function: A,
+    ) |simd| {
+        let [dx, dw, db] = out;
+        let [add, center] = flags;
+        let width = weight.len();
+        let share = F::ONE / F::from_f64(width as f64);
+        dw.fill(F::ZERO);
+        db.fill(F::ZERO);
+        let rows = x.chunks_exact(width).zip(y.chunks_exact(width)).zip(g.chunks_exact(width));
+        for (r, (((x, y), g), statistics)) in rows.zip(statistics.chunks_exact(2)).enumerate() {
+            let (mean, scale) = (statistics[0], statistics[1]);
+            let normal = |i: usize| (x[i] - mean) * scale;
+            let dz = |i: usize| {
+                g[i] * function.derivative(if A::NEEDS_INPUT { normal(i) * weight[i] + bias[i] } else { y[i] })
+            };
+            for i in 0..width {
+                let d = dz(i);
+                dw[i] += d * normal(i);
+                db[i] += d;
+            }
+            if dx.is_empty() {
+                continue;
+            }
+            let dx = &mut dx[r * width..(r + 1) * width];
+            let along = sum_of(width, |i| dz(i) * weight[i] * normal(i)) * share;
+            let level = if center { sum_of(width, |i| dz(i) * weight[i]) * share } else { F::ZERO };
+            for i in 0..width {
+                let d = (dz(i) * weight[i] - level - normal(i) * along) * scale;
+                dx[i] = if add { dx[i] + d } else { d };
+            }
+        }
+    }
+}

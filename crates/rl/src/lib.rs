@@ -1,0 +1,23 @@
+//! Reinforcement learning with function approximation.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`agent`] | the role: [`agent::Agent`] acts, observes, learns; [`agent::Learner`] makes it from typed options |
+//! | [`value`] | family: value-based learners of discrete actions (`dqn`, `double-dqn`) |
+//! | [`actor_critic`] | family: off-policy actor-critic learners of continuous actions (`redq`, `sac`) |
+//! | [`online`] | the run: learn in an environment, be examined in another |
+//! | [`replay`] | experience replay |
+//! | [`exploration`] | exploration schedules |
+//! | [`network`] | Q-networks for vectors and images |
+//! | [`problem`] | every environment as a problem |
+
+pub mod actor_critic;
+pub mod agent;
+pub mod exploration;
+pub mod network;
+pub mod online;
+pub mod problem;
+pub mod replay;
+pub mod value;
+
+pub use problem::wing;

@@ -1,0 +1,304 @@
+//! Q-networks: an observation in, one value an action out.
+
+use quire_core::{Error, Result, Rng};
+use quire_env::Space;
+use quire_nn::{
+    Activation, Conv2d, Graph, Init, Linear, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, View,
+};
+use quire_optim::Layout;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Options of a Q-network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QNetworkOptions {
+    /// Convolutions before the hidden layers, each followed by ReLU; for observations of shape [channels, height, width]
+    /// only, others ignore them. Paper: 32 of 8 x 8 with stride 4, 64 of 4 x 4 with stride 2, 64 of 3 x 3.
+    pub convolutions: Vec<ConvolutionOptions>,
+    /// Largest value of an element of an image observation, by which it is divided. Paper: 255.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub image_scale: f64,
+    /// Widths of the fully connected hidden layers, each followed by ReLU. Paper: one of 512.
+    pub hidden: Vec<usize>,
+    /// Whether all action values share one bias in the last layer, as in the paper's tuned version.
+    pub shared_bias: bool,
+}
+
+impl Default for QNetworkOptions {
+    fn default() -> Self {
+        let convolution = |channels, kernel, stride| ConvolutionOptions { channels, kernel, stride };
+        QNetworkOptions {
+            convolutions: vec![convolution(32, 8, 4), convolution(64, 4, 2), convolution(64, 3, 1)],
+            image_scale: 255.0,
+            hidden: vec![512],
+            shared_bias: false,
+        }
+    }
+}
+
+/// One convolution without padding.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConvolutionOptions {
+    /// Output channels.
+    #[schemars(range(min = 1))]
+    pub channels: usize,
+    /// Height and width of the kernel.
+    #[schemars(range(min = 1))]
+    pub kernel: usize,
+    /// Step of the kernel in both directions.
+    #[schemars(range(min = 1))]
+    pub stride: usize,
+}
+
+/// The shape of a Q-network; its weights live in a [`Params`].
+#[derive(Debug, Clone)]
+pub struct QNetwork {
+    /// For image observations.
+    image: Option<Image>,
+    body: Body,
+    observation: usize,
+    actions: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Image {
+    /// Channels, height, width.
+    shape: [usize; 3],
+    scale: f64,
+    convolutions: Vec<Conv2d>,
+    features: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    /// Fully connected, a bias for each action.
+    Plain(Mlp),
+    /// Fully connected, one bias for all actions.
+    SharedBias { hidden: Option<Mlp>, head: Linear, bias: View },
+}
+
+impl QNetwork {
+    /// Registers the weights in `params`, drawn as PyTorch's defaults are.
+    ///
+    /// # Errors
+    /// Convolutions that do not fit into the image.
+    pub fn new(
+        params: &mut Params<f32>,
+        observation: &Space,
+        actions: usize,
+        options: &QNetworkOptions,
+        rng: &mut Rng,
+    ) -> Result<Self> {
+        let image = match *observation.shape() {
+            [channels, height, width] => Some(Image::new(params, [channels, height, width], options, rng)?),
+            _ => None,
+        };
+        let mut sizes = vec![image.as_ref().map_or(observation.size(), |image| image.features)];
+        sizes.extend(&options.hidden);
+        let body = if options.shared_bias {
+            let config = MlpConfig {
+                sizes: sizes.clone(),
+                output_activation: Activation::Relu,
+                ..MlpConfig::default()
+            };
+            let hidden = (sizes.len() > 1).then(|| Mlp::new(params, "hidden", &config, rng));
+            let shape = [1, sizes[sizes.len() - 1], actions];
+            let head = Linear::with(params, "head", shape, Init::KaimingUniform, None, rng);
+            Body::SharedBias { hidden, head, bias: params.add("head.shared_bias", &[1], Init::Zeros, rng) }
+        } else {
+            sizes.push(actions);
+            Body::Plain(Mlp::new(params, "q", &MlpConfig { sizes, ..MlpConfig::default() }, rng))
+        };
+        Ok(QNetwork { image, body, observation: observation.size(), actions })
+    }
+
+    /// The number of actions.
+    pub fn actions(&self) -> usize {
+        self.actions
+    }
+
+    /// Q(s, ·) of a batch: `[batch, observation]` in, `[1, batch, actions]` out.
+    pub fn forward<'g>(
+        &self,
+        graph: Graph<'g, f32>,
+        params: &'g Params<f32>,
+        observations: &[f32],
+    ) -> Tensor<'g, f32> {
+        let batch = observations.len() / self.observation;
+        let x = match &self.image {
+            Some(image) => image.forward(graph, params, batch, observations),
+            None => graph.constant(&[1, batch, self.observation], observations),
+        };
+        match &self.body {
+            Body::Plain(mlp) => mlp.forward(graph, params, x),
+            Body::SharedBias { hidden, head, bias } => {
+                let features = hidden.as_ref().map_or(x, |hidden| hidden.forward(graph, params, x));
+                head.forward(graph, params, features) + graph.param(params, *bias)
+            }
+        }
+    }
+
+    /// Q(s, ·) of one observation, `[actions]`.
+    pub fn infer<'w>(
+        &self,
+        params: &Params<f32>,
+        observation: &[f32],
+        workspace: &'w mut Workspace,
+    ) -> &'w [f32] {
+        let Workspace { scratch, tape, values } = workspace;
+        match (&self.image, &self.body) {
+            (None, Body::Plain(mlp)) => mlp.infer(params, observation, scratch),
+            _ => {
+                let graph = tape.graph();
+                let q = graph.no_grad(|| self.forward(graph, params, observation));
+                values.clear();
+                values.extend_from_slice(q.data());
+                values
+            }
+        }
+    }
+}
+
+impl Image {
+    fn new(
+        params: &mut Params<f32>,
+        shape: [usize; 3],
+        options: &QNetworkOptions,
+        rng: &mut Rng,
+    ) -> Result<Self> {
+        let [mut channels, mut height, mut width] = shape;
+        let mut convolutions = Vec::new();
+        for (index, convolution) in options.convolutions.iter().enumerate() {
+            let ConvolutionOptions { channels: outputs, kernel, stride } = *convolution;
+            if kernel > height || kernel > width {
+                let problem = format!("a kernel of {kernel} x {kernel} does not fit into {height} x {width}");
+                return Err(Error::option("network.convolutions", problem));
+            }
+            let name = format!("convolution.{index}");
+            convolutions.push(Conv2d::new(
+                params,
+                &name,
+                [channels, outputs],
+                [kernel; 2],
+                [stride; 2],
+                [0; 2],
+                rng,
+            ));
+            channels = outputs;
+            height = (height - kernel) / stride + 1;
+            width = (width - kernel) / stride + 1;
+        }
+        Ok(Image { shape, scale: options.image_scale, convolutions, features: channels * height * width })
+    }
+
+    /// `[batch, channels x height x width]` in, `[1, batch, features]` out.
+    fn forward<'g>(
+        &self,
+        graph: Graph<'g, f32>,
+        params: &'g Params<f32>,
+        batch: usize,
+        observations: &[f32],
+    ) -> Tensor<'g, f32> {
+        let [channels, height, width] = self.shape;
+        let scale = 1.0 / self.scale as f32;
+        let x = graph.constant_with(&[batch, channels, height, width], |x| {
+            x.iter_mut().zip(observations).for_each(|(x, value)| *x = value * scale);
+        });
+        let convolve = |x, layer: &Conv2d| layer.forward(graph, params, x).relu();
+        self.convolutions.iter().fold(x, convolve).reshape(&[1, batch, self.features])
+    }
+}
+
+/// Memory that acting works in.
+pub struct Workspace {
+    scratch: Scratch<f32>,
+    tape: Tape<f32>,
+    values: Vec<f32>,
+}
+
+impl Default for Workspace {
+    fn default() -> Self {
+        Workspace { scratch: Scratch::new(), tape: Tape::new(1), values: Vec::new() }
+    }
+}
+
+/// The names and shapes of parameters, as an optimizer takes them.
+pub fn layout(params: &Params<f32>) -> Layout {
+    let mut layout = Layout::default();
+    for (name, shape, _) in params.iter() {
+        layout.push(name, shape);
+    }
+    layout
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quire_core::Seeds;
+
+    fn network(shape: &[usize], options: &QNetworkOptions) -> (QNetwork, Params<f32>) {
+        let mut params = Params::new();
+        let mut rng = Seeds::new(0).stream("network");
+        let space = Space::uniform(-1.0, 1.0, shape);
+        let network = QNetwork::new(&mut params, &space, 2, options, &mut rng).unwrap();
+        (network, params)
+    }
+
+    #[test]
+    fn one_observation_and_a_batch_agree() {
+        let convolutions = vec![ConvolutionOptions { channels: 2, kernel: 2, stride: 1 }];
+        for shared_bias in [false, true] {
+            for shape in [&[12][..], &[3, 2, 2]] {
+                let hidden = vec![16, 8];
+                let options = QNetworkOptions {
+                    convolutions: convolutions.clone(),
+                    image_scale: 2.0,
+                    hidden,
+                    shared_bias,
+                };
+                let (network, params) = network(shape, &options);
+                let observations: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin()).collect();
+                let mut tape = Tape::new(1);
+                let graph = tape.graph();
+                let batch = network.forward(graph, &params, &observations);
+                assert_eq!(batch.shape(), [1, 2, 2]);
+                let mut workspace = Workspace::default();
+                for (row, observation) in observations.chunks(12).enumerate() {
+                    let single = network.infer(&params, observation, &mut workspace);
+                    for (a, b) in single.iter().zip(&batch.data()[2 * row..]) {
+                        assert!((a - b).abs() < 1e-6, "{single:?} {:?}", batch.data());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The network of the paper for Atari: 4 frames of 84 x 84 in, 64 x 7 x 7 features before the hidden layer.
+    #[test]
+    fn the_papers_network_has_its_size() {
+        let (_, params) = network(&[4, 84, 84], &QNetworkOptions::default());
+        let convolutions = (4 * 64 + 1) * 32 + (32 * 16 + 1) * 64 + (64 * 9 + 1) * 64;
+        assert_eq!(params.len(), convolutions + (64 * 7 * 7 + 1) * 512 + (512 + 1) * 2);
+    }
+
+    #[test]
+    fn a_shared_bias_is_one_number() {
+        let count = |shared_bias| {
+            let options = QNetworkOptions { hidden: vec![5], shared_bias, ..QNetworkOptions::default() };
+            network(&[3], &options).1.len()
+        };
+        assert_eq!(count(false), 3 * 5 + 5 + 5 * 2 + 2);
+        assert_eq!(count(true), 3 * 5 + 5 + 5 * 2 + 1);
+    }
+
+    #[test]
+    fn a_kernel_larger_than_the_image_is_refused() {
+        let space = Space::uniform(0.0, 1.0, &[4, 5, 5]);
+        let mut rng = Seeds::new(0).stream("network");
+        let error =
+            QNetwork::new(&mut Params::new(), &space, 2, &QNetworkOptions::default(), &mut rng).unwrap_err();
+        assert!(error.to_string().contains("`network.convolutions`"), "{error}");
+    }
+}

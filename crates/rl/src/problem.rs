@@ -1,0 +1,147 @@
+//! Environments as problems: every registered environment with the methods that can act in it.
+
+use std::sync::Arc;
+
+use quire_core::{
+    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
+    Wing,
+};
+use quire_env::EnvCard;
+
+use crate::agent::Entry;
+use crate::online::{OnlineRun, evaluate_policy};
+use crate::{actor_critic, value};
+
+/// What every run of this wing records.
+fn metrics() -> Vec<Metric> {
+    let metric = |name, unit, direction, summary| Metric { name, unit, direction, summary };
+    vec![
+        metric(
+            "return",
+            "",
+            Direction::Higher,
+            "mean undiscounted return of the greedy policy over evaluation episodes",
+        ),
+        metric("evaluation_length", "steps", Direction::Neutral, "mean length of the evaluation episodes"),
+        metric("value", "", Direction::Neutral, "mean estimated value of the states met in evaluation"),
+        metric(
+            "value_bias",
+            "",
+            Direction::Neutral,
+            "mean estimated value minus the discounted return that followed",
+        ),
+        metric("training_return", "", Direction::Neutral, "undiscounted return of a training episode"),
+        metric("episode_length", "steps", Direction::Neutral, "length of a training episode"),
+        metric(
+            "temperature",
+            "",
+            Direction::Neutral,
+            "weight of the entropy in a soft actor-critic's objective",
+        ),
+        metric("loss", "", Direction::Neutral, "training loss, averaged since the last record"),
+    ]
+}
+
+/// An environment as a problem.
+pub struct EnvironmentProblem {
+    card: ProblemCard,
+    methods: Vec<MethodCard>,
+    entries: Vec<&'static Entry>,
+}
+
+/// This wing.
+pub fn wing() -> Wing {
+    Wing {
+        name: "rl",
+        summary: "reinforcement learning with function approximation, in environments",
+        problems: quire_env::list()
+            .iter()
+            .map(|card| problem(card, card.id).expect("every card makes its environment"))
+            .collect(),
+        open: |name| Some(problem(quire_env::card(name).ok()?, name)),
+    }
+}
+
+/// The environment `id` as a problem; `card` is its own card or that of the family it is a member of.
+fn problem(card: &EnvCard, id: &str) -> Result<Arc<dyn Problem>> {
+    let environment = quire_env::make(id)?;
+    let entries: Vec<&Entry> = value::METHODS
+        .iter()
+        .chain(actor_critic::METHODS)
+        .filter(|entry| entry.actions.suits(environment.action_space()))
+        .collect();
+    Ok(Arc::new(EnvironmentProblem {
+        card: ProblemCard {
+            name: id.to_owned(),
+            summary: card.summary.to_owned(),
+            wing: "rl",
+            metrics: metrics(),
+            optimum: card.optimum,
+            budget: budget(id),
+            budget_unit: "environment steps",
+            source: card.source.to_owned(),
+            tags: card.tags.to_vec(),
+        },
+        methods: entries.iter().map(|entry| (entry.card)()).collect(),
+        entries,
+    }))
+}
+
+/// Environment steps of a run unless the user says otherwise: where RL-Zoo publishes scores, its budget for DQN or SAC.
+fn budget(id: &str) -> u64 {
+    match id {
+        "CartPole-v0" | "CartPole-v1" => 50_000,
+        "Acrobot-v1" => 100_000,
+        "MountainCar-v0" => 120_000,
+        "MountainCarContinuous-v0" => 50_000,
+        "Pendulum-v1" => 20_000,
+        "Catch-v0" => 20_000,
+        _ => 100_000,
+    }
+}
+
+impl EnvironmentProblem {
+    fn entry(&self, method: &str) -> Result<&'static Entry> {
+        self.method(method)?;
+        let position = self.methods.iter().position(|card| card.name == method);
+        Ok(self.entries[position.expect("the method was found above")])
+    }
+
+    fn budget(&self, spec: &RunSpec) -> Result<u64> {
+        match spec.budget.unwrap_or(self.card.budget) {
+            0 => Err(Error::Usage(
+                "a run needs at least one environment step; give --steps a larger number".into(),
+            )),
+            budget => Ok(budget),
+        }
+    }
+}
+
+impl Problem for EnvironmentProblem {
+    fn card(&self) -> &ProblemCard {
+        &self.card
+    }
+
+    fn methods(&self) -> &[MethodCard] {
+        &self.methods
+    }
+
+    fn start(&self, spec: &RunSpec) -> Result<Box<dyn Run>> {
+        let environment = quire_env::make(&self.card.name)?;
+        Ok(Box::new(OnlineRun::start(spec, self.budget(spec)?, environment, self.entry(&spec.method)?)?))
+    }
+
+    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
+        let environment = quire_env::make(&self.card.name)?;
+        let entry = self.entry(&spec.method)?;
+        Ok(Box::new(OnlineRun::resume(spec, self.budget(spec)?, environment, entry, saved)?))
+    }
+
+    fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
+        let environment = quire_env::make(&self.card.name)?;
+        let entry = self.entry(&artefact.method)?;
+        let scores =
+            evaluate_policy(entry, environment, &artefact.options, &artefact.files, repetitions, seed)?;
+        Ok(Evaluation { metric: self.card.metric().name.to_owned(), scores })
+    }
+}

@@ -1,0 +1,293 @@
+//! Experience replay (Lin 1992): the last transitions, sampled uniformly with replacement.
+//!
+//! A transition is one contiguous row, so that a sample costs one or two cache misses, and the rows of a batch are
+//! fetched ahead of their use: sampling is bound by memory latency and nothing else.
+
+use quire_core::Rng;
+use quire_env::Space;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+/// One step of an environment, as a learner sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Transition<'a> {
+    /// What was seen before the action.
+    pub observation: &'a [f32],
+    /// What was done: the action's number in one element, or the action vector.
+    pub action: &'a [f32],
+    /// The reward.
+    pub reward: f32,
+    /// What was seen after it; at the end of an episode the final observation, not the first of the next.
+    pub next_observation: &'a [f32],
+    /// The episode ended in the environment's own terms: there is no value to bootstrap from.
+    pub terminated: bool,
+    /// The episode was cut off, by a time limit for instance: the value after it still counts.
+    pub truncated: bool,
+}
+
+/// How observations are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precision {
+    /// As they are, 4 bytes an element.
+    Single,
+    /// Rounded to whole numbers 0..=255, 1 byte an element: for frames and binary planes.
+    Byte,
+}
+
+impl Precision {
+    /// A byte an element where observations are whole numbers from 0 to 255, as frames and feature planes are: boxes
+    /// with three axes and those bounds.
+    pub fn of(observation: &Space) -> Self {
+        let in_byte = |(low, high): (&[f32], &[f32])| {
+            low.iter().all(|&low| low == 0.0) && high.iter().all(|&high| high == 1.0 || high == 255.0)
+        };
+        let planes = observation.shape().len() == 3 && observation.bounds().is_some_and(in_byte);
+        if planes { Precision::Byte } else { Precision::Single }
+    }
+}
+
+/// A batch of transitions, one array a field, rows in the order of sampling. Buffers are reused.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// `[batch, observation]`.
+    pub observations: Vec<f32>,
+    /// `[batch, action]`.
+    pub actions: Vec<f32>,
+    /// `[batch]`: the first number of each action as an index, which is the action itself if actions are discrete.
+    pub choices: Vec<u32>,
+    /// `[batch]`.
+    pub rewards: Vec<f32>,
+    /// `[batch, observation]`.
+    pub next_observations: Vec<f32>,
+    /// `[batch]`, 1 where the episode terminated, else 0.
+    pub terminated: Vec<f32>,
+    rows: Vec<usize>,
+}
+
+impl Batch {
+    /// The number of transitions.
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// True before the first sample.
+    pub fn is_empty(&self) -> bool {
+        self.rewards.is_empty()
+    }
+}
+
+/// The last `capacity` transitions, first in first out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Replay {
+    observation_size: usize,
+    action_size: usize,
+    precision: Precision,
+    capacity: usize,
+    /// Transitions ever stored; the oldest row is overwritten at `written % capacity`.
+    written: u64,
+    /// Row by row, little-endian: observation, next observation, then (as f32) action, reward, terminated.
+    #[serde(with = "serde_bytes")]
+    rows: Vec<u8>,
+}
+
+impl Replay {
+    /// An empty memory. Rows are allocated as they come, so a large `capacity` costs nothing until it is used.
+    pub fn new(capacity: usize, observation_size: usize, action_size: usize, precision: Precision) -> Self {
+        assert!(capacity > 0, "a replay memory holds at least one transition");
+        Replay { observation_size, action_size, precision, capacity, written: 0, rows: Vec::new() }
+    }
+
+    /// The number of transitions held.
+    pub fn len(&self) -> usize {
+        self.written.min(self.capacity as u64) as usize
+    }
+
+    /// True if nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.written == 0
+    }
+
+    /// True if `other` has the same capacity and keeps the same kind of transitions.
+    pub fn is_alike(&self, other: &Replay) -> bool {
+        let kind = |replay: &Replay| {
+            (replay.observation_size, replay.action_size, replay.precision, replay.capacity)
+        };
+        kind(self) == kind(other)
+    }
+
+    fn observation_bytes(&self) -> usize {
+        match self.precision {
+            Precision::Single => 4 * self.observation_size,
+            Precision::Byte => self.observation_size,
+        }
+    }
+
+    fn row_bytes(&self) -> usize {
+        2 * self.observation_bytes() + 4 * (self.action_size + 2)
+    }
+
+    /// Stores a transition in place of the oldest one.
+    pub fn push(&mut self, transition: &Transition<'_>) {
+        assert_eq!(transition.observation.len(), self.observation_size, "observation of the wrong size");
+        assert_eq!(transition.action.len(), self.action_size, "action of the wrong size");
+        let row_bytes = self.row_bytes();
+        let at = (self.written % self.capacity as u64) as usize * row_bytes;
+        if self.rows.len() < at + row_bytes {
+            self.rows.resize(at + row_bytes, 0);
+        }
+        let row = &mut self.rows[at..at + row_bytes];
+        let observation_bytes = row_bytes / 2 - 2 * (self.action_size + 2);
+        let (observation, rest) = row.split_at_mut(observation_bytes);
+        let (next, rest) = rest.split_at_mut(observation_bytes);
+        write_observation(observation, transition.observation, self.precision);
+        write_observation(next, transition.next_observation, self.precision);
+        let (action, rest) = rest.split_at_mut(4 * self.action_size);
+        write_floats(action, transition.action);
+        write_floats(rest, &[transition.reward, f32::from(u8::from(transition.terminated))]);
+        self.written += 1;
+    }
+
+    /// Fills `batch` with `size` transitions drawn uniformly with replacement.
+    ///
+    /// # Panics
+    /// If nothing is held.
+    pub fn sample(&self, size: usize, rng: &mut Rng, batch: &mut Batch) {
+        assert!(!self.is_empty(), "sampling from an empty replay memory");
+        let (row_bytes, held) = (self.row_bytes(), self.len());
+        batch.rows.clear();
+        for _ in 0..size {
+            let at = rng.random_range(0..held) * row_bytes;
+            prefetch(&self.rows[at..at + row_bytes]);
+            batch.rows.push(at);
+        }
+        batch.observations.resize(size * self.observation_size, 0.0);
+        batch.next_observations.resize(size * self.observation_size, 0.0);
+        batch.actions.resize(size * self.action_size, 0.0);
+        batch.choices.resize(size, 0);
+        batch.rewards.resize(size, 0.0);
+        batch.terminated.resize(size, 0.0);
+        let observation_bytes = self.observation_bytes();
+        let observations = batch.observations.chunks_exact_mut(self.observation_size);
+        let next_observations = batch.next_observations.chunks_exact_mut(self.observation_size);
+        let actions = batch.actions.chunks_exact_mut(self.action_size);
+        let singles = batch.choices.iter_mut().zip(&mut batch.rewards).zip(&mut batch.terminated);
+        let fields = observations.zip(next_observations).zip(actions).zip(singles);
+        for (&at, (((observation, next), action), ((choice, reward), terminated))) in
+            batch.rows.iter().zip(fields)
+        {
+            let row = &self.rows[at..at + row_bytes];
+            let (stored, rest) = row.split_at(observation_bytes);
+            let (stored_next, rest) = rest.split_at(observation_bytes);
+            read_observation(observation, stored, self.precision);
+            read_observation(next, stored_next, self.precision);
+            let (stored_action, rest) = rest.split_at(4 * self.action_size);
+            read_floats(action, stored_action);
+            *choice = action[0] as u32; // saturates where a continuous action is negative, and nobody asks
+            let mut last = [0.0; 2];
+            read_floats(&mut last, rest);
+            [*reward, *terminated] = last;
+        }
+    }
+}
+
+fn write_observation(bytes: &mut [u8], values: &[f32], precision: Precision) {
+    match precision {
+        Precision::Single => write_floats(bytes, values),
+        Precision::Byte => bytes.iter_mut().zip(values).for_each(|(byte, value)| *byte = value.round() as u8),
+    }
+}
+
+fn read_observation(values: &mut [f32], bytes: &[u8], precision: Precision) {
+    match precision {
+        Precision::Single => read_floats(values, bytes),
+        Precision::Byte => values.iter_mut().zip(bytes).for_each(|(value, &byte)| *value = f32::from(byte)),
+    }
+}
+
+fn write_floats(bytes: &mut [u8], values: &[f32]) {
+    bytes
+        .chunks_exact_mut(4)
+        .zip(values)
+        .for_each(|(bytes, value)| bytes.copy_from_slice(&value.to_le_bytes()));
+}
+
+fn read_floats(values: &mut [f32], bytes: &[u8]) {
+    for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(4)) {
+        *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    }
+}
+
+/// Asks for the cache lines of a row before they are needed. At most four: a long row is fetched ahead by the
+/// processor once it is being read.
+fn prefetch(row: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in row.chunks(64).take(4) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch has no effect on memory, and the address lies in a live slice.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quire_core::Seeds;
+
+    fn transition(observation: &[f32; 2], reward: f32) -> Transition<'_> {
+        Transition {
+            observation,
+            action: &[1.0],
+            reward,
+            next_observation: observation,
+            terminated: reward == 3.0,
+            truncated: false,
+        }
+    }
+
+    #[test]
+    fn the_oldest_transition_is_overwritten() {
+        let mut replay = Replay::new(3, 2, 1, Precision::Single);
+        for reward in 0..5 {
+            replay.push(&transition(&[reward as f32, 0.5], reward as f32));
+        }
+        assert_eq!(replay.len(), 3);
+        let mut batch = Batch::default();
+        replay.sample(300, &mut Seeds::new(0).stream("replay"), &mut batch);
+        let mut counts = [0; 5];
+        for index in 0..300 {
+            let reward = batch.rewards[index];
+            assert_eq!(batch.observations[2 * index..2 * index + 2], [reward, 0.5]);
+            assert_eq!(batch.terminated[index], f32::from(u8::from(reward == 3.0)));
+            counts[reward as usize] += 1;
+        }
+        assert_eq!(counts[..2], [0, 0]);
+        // Binomial(300, 1/3): mean 100, standard deviation 8.2.
+        assert!(counts[2..].iter().all(|&count| (60..140).contains(&count)), "{counts:?}");
+    }
+
+    #[test]
+    fn bytes_hold_frames_exactly() {
+        let mut replay = Replay::new(2, 2, 1, Precision::Byte);
+        replay.push(&transition(&[255.0, 7.0], 1.0));
+        let mut batch = Batch::default();
+        replay.sample(1, &mut Seeds::new(0).stream("replay"), &mut batch);
+        assert_eq!(batch.observations, [255.0, 7.0]);
+        assert_eq!(batch.next_observations, [255.0, 7.0]);
+        assert_eq!(replay.rows.len(), 2 * 2 + 12);
+    }
+
+    #[test]
+    fn a_saved_memory_samples_the_same() {
+        let mut replay = Replay::new(10, 2, 1, Precision::Single);
+        (0..7).for_each(|i| replay.push(&transition(&[i as f32, 0.1], i as f32)));
+        let restored: Replay =
+            quire_core::state::decode("r", &quire_core::state::encode("r", &replay)).unwrap();
+        let (mut a, mut b) = (Batch::default(), Batch::default());
+        replay.sample(20, &mut Seeds::new(1).stream("replay"), &mut a);
+        restored.sample(20, &mut Seeds::new(1).stream("replay"), &mut b);
+        assert_eq!(a.observations, b.observations);
+        assert_eq!(a.rewards, b.rewards);
+    }
+}

@@ -1,0 +1,308 @@
+//! What deep Q-learners of discrete actions share: the network and its target copy, replay, ε-greedy behavior,
+//! one step of regression. A method file composes these and adds what its paper adds: the target.
+
+use std::collections::BTreeMap;
+
+use quire_core::{Error, Options, Result, Rng, Trace, options, state};
+use quire_nn::{Params, Tape};
+use quire_optim::{Optimizer, OptimizerOptions, RmspropOptions};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Task;
+use crate::exploration::Exploration;
+use crate::network::{QNetwork, QNetworkOptions, Workspace, layout};
+use crate::replay::{Batch, Precision, Replay, Transition};
+
+/// The artefact's file with the network's weights.
+const WEIGHTS: &str = "model.safetensors";
+
+/// Options of `dqn` and `double-dqn`. The defaults are the paper's for Atari 2600.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeepQOptions {
+    /// Discount factor per environment step. Paper: 0.99.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub discount: f64,
+    /// Transitions kept for replay. Paper: 1,000,000.
+    #[schemars(range(min = 1))]
+    pub replay_capacity: usize,
+    /// Environment steps before the first update. Paper: 50,000.
+    pub learning_starts: u64,
+    /// Environment steps from one round of updates to the next. Paper: 4.
+    #[schemars(range(min = 1))]
+    pub learn_period: u64,
+    /// Gradient steps in a round of updates. Paper: 1.
+    #[schemars(range(min = 1))]
+    pub updates_per_round: u32,
+    /// Transitions in a batch. Paper: 32.
+    #[schemars(range(min = 1))]
+    pub batch_size: usize,
+    /// Environment steps from one refresh of the target network to the next. Paper: 10,000; tuned version 30,000.
+    #[schemars(range(min = 1))]
+    pub target_period: u64,
+    /// How ε falls while learning.
+    pub exploration: Exploration,
+    /// Probability of a uniformly random action when evaluated. Paper: 0.05; tuned version 0.001.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub evaluation_epsilon: f64,
+    /// Bound on the temporal-difference error in the gradient; none is squared loss. Paper: 1.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub error_clip: Option<f64>,
+    /// The network.
+    pub network: QNetworkOptions,
+    /// What moves the weights. Paper: RMSProp, rate 0.00025, decay 0.95, momentum 0.95, epsilon 0.01.
+    pub optimizer: OptimizerOptions,
+}
+
+impl Default for DeepQOptions {
+    fn default() -> Self {
+        DeepQOptions {
+            discount: 0.99,
+            replay_capacity: 1_000_000,
+            learning_starts: 50_000,
+            learn_period: 4,
+            updates_per_round: 1,
+            batch_size: 32,
+            target_period: 10_000,
+            exploration: Exploration::default(),
+            evaluation_epsilon: 0.05,
+            error_clip: Some(1.0),
+            network: QNetworkOptions::default(),
+            optimizer: OptimizerOptions::Rmsprop(RmspropOptions {
+                learning_rate: 0.00025,
+                decay: 0.95,
+                momentum: 0.95,
+                epsilon: 0.01,
+                epsilon_in_root: true,
+                centered: true,
+                ..RmspropOptions::default()
+            }),
+        }
+    }
+}
+
+impl Options for DeepQOptions {}
+
+/// Networks, memory, optimizer and generators of a deep Q-learner.
+pub struct DeepQ {
+    /// The options.
+    pub options: DeepQOptions,
+    /// The network's shape.
+    pub network: QNetwork,
+    /// θ, the online weights.
+    pub online: Params<f32>,
+    /// θ⁻, the target weights.
+    pub target: Params<f32>,
+    /// Where a step's operations are recorded.
+    pub tape: Tape<f32>,
+    /// The batch drawn last.
+    pub batch: Batch,
+    /// The targets y of the batch, `[batch]`; a method fills them.
+    pub targets: Vec<f32>,
+    gradient: Vec<f32>,
+    workspace: Workspace,
+    optimizer: Box<dyn Optimizer>,
+    replay: Replay,
+    exploration: Rng,
+    sampling: Rng,
+    /// Transitions observed.
+    steps: u64,
+    loss_sum: f64,
+    losses: u64,
+}
+
+/// What is saved of it; everything else follows from the options.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    online: Params<f32>,
+    target: Params<f32>,
+    #[serde(with = "serde_bytes")]
+    optimizer: Vec<u8>,
+    replay: Replay,
+    exploration: Rng,
+    sampling: Rng,
+    steps: u64,
+    loss_sum: f64,
+    losses: u64,
+}
+
+impl DeepQ {
+    /// The parts for this task: θ drawn at random, θ⁻ = θ, an empty memory.
+    pub fn new(task: &Task, options: DeepQOptions) -> Result<Self> {
+        options::check(&options)?;
+        let Some(actions) = task.action.discrete_n() else {
+            return Err(Error::Usage(
+                "Q-learning over a table of action values needs discrete actions".into(),
+            ));
+        };
+        let mut online = Params::new();
+        let mut initial = task.seeds.stream("network");
+        let network = QNetwork::new(&mut online, &task.observation, actions, &options.network, &mut initial)?;
+        let rounds = task.budget.saturating_sub(options.learning_starts) / options.learn_period;
+        let updates = (rounds * u64::from(options.updates_per_round)).max(1);
+        let optimizer = options.optimizer.build(&layout(&online), Some(updates))?;
+        let precision = Precision::of(&task.observation);
+        Ok(DeepQ {
+            replay: Replay::new(options.replay_capacity, task.observation.size(), 1, precision),
+            target: online.clone(),
+            gradient: vec![0.0; online.len()],
+            tape: Tape::new(task.threads),
+            workspace: Workspace::default(),
+            batch: Batch::default(),
+            targets: vec![0.0; options.batch_size],
+            optimizer,
+            exploration: task.seeds.stream("exploration"),
+            sampling: task.seeds.stream("replay"),
+            steps: 0,
+            loss_sum: 0.0,
+            losses: 0,
+            options,
+            network,
+            online,
+        })
+    }
+
+    /// The number of actions.
+    pub fn actions(&self) -> usize {
+        self.network.actions()
+    }
+
+    /// argmax_a Q(s, a; θ).
+    fn greedy_action(&mut self, observation: &[f32]) -> usize {
+        argmax(self.network.infer(&self.online, observation, &mut self.workspace))
+    }
+
+    /// Behavior while learning: with probability ε, which falls over time, a uniformly random action, else argmax Q.
+    pub fn act_exploring(&mut self, observation: &[f32]) -> usize {
+        if self.exploration.random::<f64>() < self.options.exploration.epsilon(self.steps) {
+            self.exploration.random_range(0..self.actions())
+        } else {
+            self.greedy_action(observation)
+        }
+    }
+
+    /// Behavior when evaluated: argmax Q but for a small fixed ε.
+    pub fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng) -> usize {
+        let epsilon = self.options.evaluation_epsilon;
+        if epsilon > 0.0 && rng.random::<f64>() < epsilon {
+            rng.random_range(0..self.actions())
+        } else {
+            self.greedy_action(observation)
+        }
+    }
+
+    /// max_a Q(s, a; θ).
+    pub fn value(&mut self, observation: &[f32]) -> f64 {
+        let values = self.network.infer(&self.online, observation, &mut self.workspace);
+        f64::from(values[argmax(values)])
+    }
+
+    /// Stores a transition and says how many updates are due after it.
+    pub fn remember(&mut self, transition: &Transition<'_>) -> u32 {
+        self.replay.push(transition);
+        self.steps += 1;
+        let started = self.steps > self.options.learning_starts;
+        let due = started && self.steps.is_multiple_of(self.options.learn_period);
+        if due { self.options.updates_per_round } else { 0 }
+    }
+
+    /// Draws a batch uniformly into `self.batch`.
+    pub fn sample(&mut self) {
+        self.replay.sample(self.options.batch_size, &mut self.sampling, &mut self.batch);
+    }
+
+    /// One optimizer step on the loss between Q(s, a; θ) and `self.targets`: half the squared error, its gradient
+    /// clipped (the Huber loss), averaged over the batch.
+    pub fn regress(&mut self) -> Result<()> {
+        let graph = self.tape.graph();
+        let q = self.network.forward(graph, &self.online, &self.batch.observations);
+        let taken = q.gather(&self.batch.choices);
+        let error = taken - graph.constant(taken.shape(), &self.targets);
+        let loss = match self.options.error_clip {
+            Some(clip) => error.huber(clip).mean(),
+            None => (error.square() * 0.5).mean(),
+        };
+        let value = f64::from(loss.item());
+        if !value.is_finite() {
+            return Err(Error::Diverged(format!("the loss is {value} after {} steps", self.steps)));
+        }
+        loss.gradient(&self.online, &mut self.gradient);
+        self.optimizer.step(self.online.data_mut(), &mut self.gradient);
+        self.loss_sum += value;
+        self.losses += 1;
+        Ok(())
+    }
+
+    /// θ⁻ ← θ every C environment steps.
+    pub fn refresh_target_if_due(&mut self) {
+        if self.steps.is_multiple_of(self.options.target_period) {
+            self.target.copy_from(&self.online);
+        }
+    }
+
+    /// Records the mean loss since the last record, every thousand steps.
+    pub fn report(&mut self, step: u64, trace: &mut Trace) {
+        if step.is_multiple_of(1000) && self.losses > 0 {
+            trace.record(step, "loss", self.loss_sum / self.losses as f64);
+            (self.loss_sum, self.losses) = (0.0, 0);
+        }
+    }
+
+    /// The whole state.
+    pub fn save(&self) -> Vec<u8> {
+        let saved = Saved {
+            online: self.online.clone(),
+            target: self.target.clone(),
+            optimizer: self.optimizer.save(),
+            replay: self.replay.clone(),
+            exploration: self.exploration.clone(),
+            sampling: self.sampling.clone(),
+            steps: self.steps,
+            loss_sum: self.loss_sum,
+            losses: self.losses,
+        };
+        state::encode("deep Q-learner", &saved)
+    }
+
+    /// Goes on from what [`DeepQ::save`] returned.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        let saved: Saved = state::decode("deep Q-learner", bytes)?;
+        if layout(&saved.online) != layout(&self.online) || !self.replay.is_alike(&saved.replay) {
+            return Err(Error::Resume("the saved learner has other options".into()));
+        }
+        self.optimizer.restore(&saved.optimizer)?;
+        self.online.copy_from(&saved.online);
+        self.target.copy_from(&saved.target);
+        self.replay = saved.replay;
+        self.exploration = saved.exploration;
+        self.sampling = saved.sampling;
+        self.steps = saved.steps;
+        self.loss_sum = saved.loss_sum;
+        self.losses = saved.losses;
+        Ok(())
+    }
+
+    /// The artefact's files: θ.
+    pub fn policy(&self) -> BTreeMap<String, Vec<u8>> {
+        BTreeMap::from([(WEIGHTS.to_owned(), self.online.to_safetensors())])
+    }
+
+    /// θ from an artefact's files.
+    pub fn load_policy(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+        let missing = || Error::Failed(format!("the artefact has no {WEIGHTS}"));
+        self.online.load_safetensors(files.get(WEIGHTS).ok_or_else(missing)?)
+    }
+}
+
+/// The first index of the greatest value: ties are broken the same way everywhere.
+pub fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (index, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = index;
+        }
+    }
+    best
+}

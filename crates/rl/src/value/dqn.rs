@@ -1,0 +1,138 @@
+//! DQN: Q-learning with a deep network, experience replay and a target network (Mnih et al. 2015).
+//!
+//! A network Q(s, ·; θ) gives one value an action. Acting is ε-greedy; transitions go to a replay memory; batches
+//! from it are regressed on the one-step target
+//!
+//! > y = r + γ (1 - terminated) max_a Q(s', a; θ⁻)
+//!
+//! with a copy θ⁻ of the weights that is refreshed every C steps. The maximum both selects and evaluates the next
+//! action with the same noisy estimates, so values come out too high; [double DQN](super::double_dqn) mends that.
+//!
+//! Source: V. Mnih et al., *Human-level control through deep reinforcement learning*, Nature 518 (2015), algorithm 1.
+//!
+//! Pick it as the baseline; prefer `double-dqn` for use.
+
+use std::collections::BTreeMap;
+
+use quire_core::{About, Result, Rng, Trace};
+
+use super::deep_q::{DeepQ, DeepQOptions};
+use crate::agent::{Actions, Agent, Learner, Task};
+use crate::replay::Transition;
+
+/// y = r + γ (1 - terminated) max_a Q(s', a; θ⁻).
+///
+/// `next_values` is Q(s', ·; θ⁻), `[batch, actions]`; `rewards`, `terminated` (0 or 1) and `targets` are `[batch]`.
+pub fn dqn_targets(
+    rewards: &[f32],
+    terminated: &[f32],
+    next_values: &[f32],
+    discount: f32,
+    targets: &mut [f32],
+) {
+    let actions = next_values.len() / rewards.len();
+    let rows = next_values.chunks_exact(actions);
+    for (((target, &reward), &ended), next) in targets.iter_mut().zip(rewards).zip(terminated).zip(rows) {
+        let greatest = next.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        *target = reward + discount * (1.0 - ended) * greatest;
+    }
+}
+
+/// The learner.
+pub struct Dqn {
+    parts: DeepQ,
+}
+
+impl Dqn {
+    /// One gradient step on a fresh batch.
+    fn update(&mut self) -> Result<()> {
+        let parts = &mut self.parts;
+        parts.sample();
+        let batch = &parts.batch;
+        let graph = parts.tape.graph();
+        let next_values =
+            graph.no_grad(|| parts.network.forward(graph, &parts.target, &batch.next_observations));
+        let discount = parts.options.discount as f32;
+        dqn_targets(&batch.rewards, &batch.terminated, next_values.data(), discount, &mut parts.targets);
+        parts.regress()
+    }
+}
+
+impl Learner for Dqn {
+    type Options = DeepQOptions;
+
+    const ABOUT: About = About {
+        name: "dqn",
+        summary: "Deep Q-network: Q-learning with replay and a target network",
+        when: "The baseline of deep value learning with discrete actions. Its values come out too high; \
+               double-dqn costs one more forward pass and mends that.",
+        wing: "rl",
+        family: "value",
+        paper: None,
+        is_baseline: true,
+        tuned: include_str!("deep_q.toml"),
+    };
+
+    const ACTIONS: Actions = Actions::Discrete;
+
+    fn new(task: &Task, options: DeepQOptions) -> Result<Self> {
+        Ok(Dqn { parts: DeepQ::new(task, options)? })
+    }
+}
+
+impl Agent for Dqn {
+    fn act(&mut self, observation: &[f32], action: &mut [f32]) {
+        action[0] = self.parts.act_exploring(observation) as f32;
+    }
+
+    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) {
+        action[0] = self.parts.act_greedily(observation, rng) as f32;
+    }
+
+    fn value(&mut self, observation: &[f32]) -> Option<f64> {
+        Some(self.parts.value(observation))
+    }
+
+    fn discount(&self) -> f64 {
+        self.parts.options.discount
+    }
+
+    fn observe(&mut self, transition: &Transition<'_>, step: u64, trace: &mut Trace) -> Result<()> {
+        for _ in 0..self.parts.remember(transition) {
+            self.update()?;
+        }
+        self.parts.refresh_target_if_due();
+        self.parts.report(step, trace);
+        Ok(())
+    }
+
+    fn save(&self) -> Vec<u8> {
+        self.parts.save()
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        self.parts.restore(saved)
+    }
+
+    fn policy(&self) -> BTreeMap<String, Vec<u8>> {
+        self.parts.policy()
+    }
+
+    fn load_policy(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+        self.parts.load_policy(files)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_takes_the_greatest_next_value() {
+        let mut targets = [0.0; 3];
+        // 1 + 0.5 * 4, 2 + 0.5 * (-1), terminated: y = r.
+        let next = [4.0, 3.0, -1.0, -2.0, 9.0, 9.0];
+        dqn_targets(&[1.0, 2.0, 3.0], &[0.0, 0.0, 1.0], &next, 0.5, &mut targets);
+        assert_eq!(targets, [3.0, 1.5, 3.0]);
+    }
+}
