@@ -25,8 +25,11 @@ pub fn number(value: f64, decimals: usize) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "∞".into() } else { "−∞".into() };
     }
+    if value == 0.0 {
+        return "0".into();
+    }
     let size = value.abs();
-    if size >= 1e9 || (size > 0.0 && size < 1e-4) {
+    if !(1e-4..1e9).contains(&size) {
         return scientific(value, 3);
     }
     let text = format!("{size:.decimals$}");

@@ -9,7 +9,7 @@
 //! | [`summary`] | what a study has found, as one plain value |
 //! | [`report`] | the summary as a self-contained HTML page, and its plots as SVG |
 //! | [`export`] | JSONL, CSV and TensorBoard event files |
-//! | [`format`] | numbers and durations as a person reads them |
+//! | [`mod@format`] | numbers and durations as a person reads them |
 //! | [`machine`] | what the runs ran on |
 
 pub mod driver;

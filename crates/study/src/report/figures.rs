@@ -68,8 +68,12 @@ pub(super) fn curves_figure(curves: &MetricCurves, optimum: Option<f64>, small: 
     let mut caption = if most < 2 {
         "One run a method.".to_owned()
     } else {
-        format!("Interquartile mean over {runs}; the band is its 95 % interval at each step.")
+        format!("Interquartile mean over {runs}; the band is its 95 % interval at each step.")
     };
+    if curves.methods.iter().any(|method| method.low.iter().chain(&method.high).any(|end| end.is_infinite()))
+    {
+        caption += " Where failed runs make an end of the interval infinite, that side is not drawn.";
+    }
     if let Some(window) = curves.window.filter(|&window| window > 1) {
         let _ =
             write!(caption, " Each point is the mean over {} {}.", format::count(window), curves.step_unit);
@@ -104,11 +108,12 @@ pub(super) fn profile_figure(profile: &Profile) -> String {
             y_domain: Some((0.0, 1.0)),
             reference: None,
             title: None,
+            legend: true,
         }
         .svg()
     };
     let caption = "The higher a line, the better; where two cross, one method has more good runs and the other \
-                   fewer bad ones. Bands are 95 % intervals at each score.";
+                   fewer bad ones. Bands are 95 % intervals at each score.";
     figure(&draw(900.0, 400.0), &draw(360.0, 290.0), &series, caption, "τ")
 }
 
@@ -136,7 +141,7 @@ fn series_of(curves: &MetricCurves) -> Vec<Series> {
 }
 
 fn lines<'a>(curves: &MetricCurves, series: &'a [Series], width: f64, height: f64) -> Lines<'a> {
-    let metric = &curves.metric;
+    let metric = &curves.metric_card;
     let y_label = if metric.unit.is_empty() {
         metric.name.clone()
     } else {
@@ -152,5 +157,6 @@ fn lines<'a>(curves: &MetricCurves, series: &'a [Series], width: f64, height: f6
         y_domain: None,
         reference: None,
         title: None,
+        legend: false,
     }
 }

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::escape;
 use super::figures::{CHART_STYLE, curves_figure, profile_figure};
 use super::svg::strip::StripAxis;
-use super::svg::{COLORS, color};
+use super::svg::{COLOR_COUNT, COLORS, color};
 use crate::format::{counted, decimals, duration, number};
-use crate::store::{RunStatus, StudyStatus};
+use crate::store::RunStatus;
 use crate::summary::{MethodSummary, MetricCurves, ProblemSummary, StudySummary};
 
 /// The page of a study, whole: nothing outside it is needed to read it.
@@ -20,7 +20,7 @@ pub fn html(summary: &StudySummary) -> String {
     results(&mut body, summary);
     match &summary.problems[..] {
         [only] => {
-            section(&mut body, "Learning curves", |out| one_problem(out, only));
+            section(&mut body, "Curves", |out| one_problem(out, only));
         }
         several => {
             if let Some(profile) = &summary.profile {
@@ -29,7 +29,7 @@ pub fn html(summary: &StudySummary) -> String {
             for problem in several {
                 section(&mut body, &problem.problem, |out| {
                     let _ = write!(out, r#"<p class="about">{}</p>"#, escape(&problem.summary));
-                    table(out, summary, &problem.methods, problem.metric.direction, problem.optimum);
+                    table(out, summary, &problem.methods, problem.metric_card.direction, problem.optimum);
                     one_problem(out, problem);
                 });
             }
@@ -82,8 +82,8 @@ fn head(out: &mut String, summary: &StudySummary) {
         escape(&summary.finding),
         escape(&summary.protocol)
     );
-    if summary.status != StudyStatus::Done {
-        let open = summary.runs - summary.runs_done - summary.runs_failed;
+    let open = summary.runs - summary.runs_done - summary.runs_failed;
+    if open > 0 {
         let _ = write!(
             out,
             " <strong>This study is {}: {} of {} have ended, {open} have not.</strong>",
@@ -109,13 +109,13 @@ fn results(out: &mut String, summary: &StudySummary) {
             [only] => only.optimum,
             _ => Some(1.0),
         };
-        table(out, summary, &summary.methods, summary.metric.direction, optimum);
-        if !summary.metric.summary.is_empty() {
+        table(out, summary, &summary.methods, summary.metric_card.direction, optimum);
+        if !summary.metric_card.summary.is_empty() {
             let _ = write!(
                 out,
                 r#"<p class="note"><strong>{}</strong>: {}</p>"#,
-                escape(&metric_name(&summary.metric.name, &summary.metric.unit)),
-                escape(&summary.metric.summary)
+                escape(&metric_name(&summary.metric, &summary.metric_card.unit)),
+                escape(&summary.metric_card.summary)
             );
         }
     });
@@ -151,7 +151,7 @@ fn table(
     };
     let _ = write!(
         out,
-        r#"<table class="results"><thead><tr><th>Method</th><th class="number">IQM [95 % interval]<br>{better}</th><th>Final scores, one dot a run</th>"#
+        r#"<table class="results"><thead><tr><th>Method</th><th class="number">IQM [95 % interval]<br>{better}</th><th>Final scores, one dot a run</th>"#
     );
     if compared {
         let _ =
@@ -171,27 +171,31 @@ fn table(
 
 fn row(out: &mut String, method: &MethodSummary, axis: &StripAxis, places: usize, compared: bool) {
     let show = |value: f64| number(value, places);
-    let interval =
-        method.ci.map(|[low, high]| format!("[{}, {}]", show(low), show(high))).unwrap_or_default();
-    let baseline = if method.is_baseline { r#"<span class="badge">baseline</span>"# } else { "" };
+    // Where too many runs failed there is no mean to speak of; the note below the name says so.
+    let iqm = if method.iqm.is_finite() { show(method.iqm) } else { "–".into() };
+    let ci = method.ci.filter(|_| method.iqm.is_finite());
+    let interval = ci.map(|[low, high]| format!("[{}, {}]", show(low), show(high))).unwrap_or_default();
+    let baseline = if method.is_baseline && compared { r#"<span class="badge">baseline</span>"# } else { "" };
     let failed = match method.failed {
         0 => String::new(),
         failed => format!(
-            r#"<br><span class="failed-text">{failed} of {} failed</span>"#,
+            r#"<span class="failed-text">{failed} of {} failed</span>"#,
             counted(method.seeds.len(), "run")
         ),
     };
+    // The line of a repeated color is dashed in plots.
+    let again = if method.position >= COLOR_COUNT { " again" } else { "" };
     let scores: Vec<f64> = method.seeds.iter().map(|seed| seed.score).collect();
-    let label = format!("{}: interquartile mean {} {interval}", method.name, show(method.iqm));
+    let label = format!("{}: interquartile mean {iqm} {interval}", method.name);
     let _ = write!(
         out,
-        r#"<tr><td class="method {}"><span class="swatch"></span><span class="label">{}</span>{baseline}{failed}</td><td class="number score"><span class="value">{}</span> <span class="interval-text">{interval}</span></td><td class="strip-cell">{}</td>"#,
+        r#"<tr><td class="method {}"><span class="who"><span class="swatch{again}"></span><span class="label">{}</span>{baseline}</span>{failed}</td><td class="number score"><span class="value">{iqm}</span> <span class="interval-text">{interval}</span></td><td class="strip-cell">{}</td>"#,
         color(method.position),
         escape(&method.name),
-        show(method.iqm),
-        axis.row(method.position, &scores, method.iqm, method.ci, &label),
+        axis.row(method.position, &scores, method.iqm, ci, &label),
     );
     if compared {
+        let none = if method.improvement.is_none() { " none" } else { "" };
         let text = method.improvement.map_or("–".into(), |improvement| {
             let percent = |part: f64| format!("{:.0}", part * 100.0);
             let interval = if improvement.low.is_nan() {
@@ -203,24 +207,24 @@ fn row(out: &mut String, method: &MethodSummary, axis: &StripAxis, places: usize
                     percent(improvement.high)
                 )
             };
-            format!("{} %{interval}", percent(improvement.value))
+            format!("{} %{interval}", percent(improvement.value))
         });
-        let _ = write!(out, r#"<td class="number extra" data-name="beats baseline">{text}</td>"#);
+        let _ = write!(out, r#"<td class="number extra{none}" data-name="beats baseline">{text}</td>"#);
     }
     let _ = write!(out, r#"<td class="number extra" data-name="time">{}</td></tr>"#, duration(method.wall_s));
 }
 
 fn one_problem(out: &mut String, problem: &ProblemSummary) {
     let Some((first, others)) = problem.curves.split_first() else { return };
-    let is_compared = first.metric.name == problem.metric.name;
+    let is_compared = first.metric == problem.metric;
     out.push_str(&curves_figure(first, problem.optimum.filter(|_| is_compared), false));
     if !others.is_empty() {
         let _ =
             write!(out, "<details><summary>{}</summary><div class=\"small-plots\">", others_title(others));
         for curves in others {
-            let _ = write!(out, "<div><h3>{}</h3>", escape(&curves.metric.name));
-            if !curves.metric.summary.is_empty() {
-                let _ = write!(out, r#"<p class="note">{}</p>"#, escape(&curves.metric.summary));
+            let _ = write!(out, "<div><h3>{}</h3>", escape(&curves.metric));
+            if !curves.metric_card.summary.is_empty() {
+                let _ = write!(out, r#"<p class="note">{}</p>"#, escape(&curves.metric_card.summary));
             }
             out.push_str(&curves_figure(curves, None, true));
             out.push_str("</div>");
@@ -230,7 +234,7 @@ fn one_problem(out: &mut String, problem: &ProblemSummary) {
 }
 
 fn others_title(others: &[MetricCurves]) -> String {
-    let names: Vec<String> = others.iter().take(4).map(|curves| escape(&curves.metric.name)).collect();
+    let names: Vec<String> = others.iter().take(4).map(|curves| escape(&curves.metric)).collect();
     let more = if others.len() > 4 { format!(" and {} more", others.len() - 4) } else { String::new() };
     format!("Other metrics: {}{more}", names.join(", "))
 }
@@ -257,7 +261,9 @@ fn options(out: &mut String, summary: &StudySummary) {
     };
     let (different, alike): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| differs(name));
     section(out, "Options", |out| {
-        let text = if different.is_empty() {
+        let text = if columns.len() < 2 {
+            "All of them, defaults included."
+        } else if different.is_empty() {
             "No option that methods share differs between them."
         } else {
             "What methods share but set differently is marked."
@@ -364,7 +370,7 @@ fn every_run(out: &mut String, summary: &StudySummary) {
 
 const HOW_TO_READ: &str = r#"<details><summary>How to read this page</summary><dl class="terms">
 <dt>IQM, interquartile mean</dt><dd>The mean of the runs without the best and the worst quarter of them: it uses more runs than a median does, and one lucky or broken run moves it little.</dd>
-<dt>95 % interval</dt><dd>How far the IQM would move if the study were repeated with other seeds, found by drawing the runs anew many times (a bootstrap, within each problem). Fewer than five runs make it too narrow.</dd>
-<dt>Probability of beating the baseline</dt><dd>How often a run of the method scores better than a run of the baseline, ties counted half. 50 % says that there is nothing between them.</dd>
+<dt>95 % interval</dt><dd>How far the IQM would move if the study were repeated with other seeds, found by drawing the runs anew many times (a bootstrap, within each problem). Fewer than five runs make it too narrow.</dd>
+<dt>Probability of beating the baseline</dt><dd>How often a run of the method scores better than a run of the baseline, ties counted half. 50 % says that there is nothing between them.</dd>
 <dt>Dots, box and bar</dt><dd>Each dot is the final score of one run, the box is the interval, the bar the IQM. A × is a run that failed.</dd>
 </dl><p class="note">After Agarwal et al., <em>Deep Reinforcement Learning at the Edge of the Statistical Precipice</em>, 2021.</p></details>"#;

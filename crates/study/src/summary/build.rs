@@ -19,6 +19,8 @@ use crate::store::{MetricRecord, ProblemRecord, RunRecord, RunStatus, Store, Stu
 const FINALS: Bootstrap = Bootstrap { resamples: 10_000, level: 0.95, seed: 0 };
 /// Resampling of curves: each has hundreds of intervals, drawn and not quoted.
 const CURVES: Bootstrap = Bootstrap { resamples: 1_000, level: 0.95, seed: 0 };
+/// Resampling of the curves of metrics that methods are not compared by.
+const OTHER_CURVES: Bootstrap = Bootstrap { resamples: 300, level: 0.95, seed: 0 };
 /// Points of a curve.
 const CURVE_POINTS: usize = 240;
 /// Metrics of a problem whose curves are made.
@@ -53,7 +55,8 @@ impl StudySummary {
             study,
             name: record.name,
             problem: names.join(", "),
-            metric: normalized_metric(),
+            metric: String::new(),
+            metric_card: normalized_metric(),
             baseline,
             finding: String::new(),
             protocol: protocol(&problems, &entries),
@@ -75,11 +78,12 @@ impl StudySummary {
         };
         match &summary.problems[..] {
             [only] => {
-                summary.metric = only.metric.clone();
+                summary.metric_card = only.metric_card.clone();
                 summary.methods = only.methods.clone();
             }
             _ => over_all(&mut summary, &entries),
         }
+        summary.metric = summary.metric_card.name.clone();
         let scores: Vec<Scores> = summary.methods.iter().map(|method| by_problem(method, &summary)).collect();
         summary.finding = finding(&summary, &scores, &FINALS)?;
         Ok(summary)
@@ -142,7 +146,8 @@ fn problem_summary(
     compare(&mut methods, &scores, metric.direction)?;
     let mut curves = Vec::new();
     for metric in problem.metrics.iter().take(METRICS) {
-        let of_metric = metric_curves(store, study, &problem, metric, entries)?;
+        let bootstrap = if curves.is_empty() { CURVES } else { OTHER_CURVES };
+        let of_metric = metric_curves(store, study, &problem, metric, entries, &bootstrap)?;
         if of_metric.methods.iter().any(|method| !method.steps.is_empty()) {
             curves.push(of_metric);
         }
@@ -150,7 +155,8 @@ fn problem_summary(
     Ok(ProblemSummary {
         problem: problem.name,
         summary: problem.summary,
-        metric,
+        metric: metric.name.clone(),
+        metric_card: metric,
         optimum: problem.optimum,
         budget: problem.budget,
         budget_unit: problem.budget_unit,
@@ -217,7 +223,7 @@ fn over_all(summary: &mut StudySummary, entries: &[Entry]) {
         let mut seeds = Vec::new();
         for problem in &common {
             let all: Vec<f64> = problem.methods.iter().flat_map(|method| ended(&method.seeds)).collect();
-            let scale = Normalization::of(&all, problem.metric.direction, problem.optimum);
+            let scale = Normalization::of(&all, problem.metric_card.direction, problem.optimum);
             let own = problem.methods.iter().filter(|method| method.position == position);
             seeds.extend(
                 own.flat_map(|method| &method.seeds)
@@ -262,6 +268,7 @@ fn metric_curves(
     problem: &ProblemRecord,
     metric: &MetricRecord,
     entries: &[Entry],
+    bootstrap: &Bootstrap,
 ) -> Result<MetricCurves> {
     let over = |status: RunStatus| matches!(status, RunStatus::Done | RunStatus::Failed);
     let recorded = store.curves(study, &problem.name, &metric.name)?;
@@ -297,7 +304,7 @@ fn metric_curves(
             low: Vec::new(),
             high: Vec::new(),
         };
-        let estimates = sample_efficiency(&[values], Aggregate::Iqm, &CURVES);
+        let estimates = sample_efficiency(&[values], Aggregate::Iqm, bootstrap);
         for (&step, estimate) in aligned.steps.iter().zip(estimates) {
             if estimate.value.is_finite() {
                 curve.steps.push(step);
@@ -309,7 +316,8 @@ fn metric_curves(
         curve
     };
     Ok(MetricCurves {
-        metric: metric.clone(),
+        metric: metric.name.clone(),
+        metric_card: metric.clone(),
         step_unit: problem.budget_unit.clone(),
         window: aligned.window,
         methods: entries.iter().enumerate().map(method_curve).collect(),
@@ -370,7 +378,7 @@ fn protocol(problems: &[ProblemSummary], entries: &[Entry]) -> String {
 
 fn intervals() -> String {
     format!(
-        "Scores are a run's last value; brackets are {:.0} % intervals from {} stratified bootstrap resamples.",
+        "Scores are a run's last value; brackets are {:.0} % intervals from {} stratified bootstrap resamples.",
         FINALS.level * 100.0,
         format::count(FINALS.resamples as u64)
     )

@@ -14,9 +14,12 @@ pub(super) type Scores = Vec<Vec<f64>>;
 pub(super) fn finding(summary: &StudySummary, scores: &[Scores], bootstrap: &Bootstrap) -> Result<String> {
     let measured: Vec<(&MethodSummary, &Scores)> =
         summary.methods.iter().zip(scores).filter(|(method, _)| !method.iqm.is_nan()).collect();
-    let unit =
-        if summary.metric.unit.is_empty() { String::new() } else { format!(" {}", summary.metric.unit) };
-    let metric = &summary.metric.name;
+    let unit = if summary.metric_card.unit.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", summary.metric_card.unit)
+    };
+    let metric = &summary.metric;
     let mut text = match measured[..] {
         [] => return Ok("No run has ended yet.".into()),
         [(only, _)] => {
@@ -36,7 +39,8 @@ pub(super) fn finding(summary: &StudySummary, scores: &[Scores], bootstrap: &Boo
         }
         _ => "Too many runs of every method failed to compare them.".to_owned(),
     };
-    let fewest_seeds = measured.iter().map(|(_, scores)| fewest(scores)).min().unwrap_or(0);
+    let finite = measured.iter().filter(|(method, _)| method.iqm.is_finite());
+    let fewest_seeds = finite.map(|(_, scores)| fewest(scores)).min().unwrap_or(0);
     if (2..5).contains(&fewest_seeds) {
         text += &format!(
             " With {} a method, intervals are narrower than they ought to be; take 5 or more.",

@@ -49,6 +49,8 @@ pub struct Lines<'a> {
     pub reference: Option<(f64, &'a str)>,
     /// A heading within the drawing, for a plot that stands alone.
     pub title: Option<&'a str>,
+    /// Names the lines above the plot even if there is room at their ends: for lines that all end in one place.
+    pub legend: bool,
 }
 
 /// Where things are.
@@ -85,8 +87,7 @@ impl Lines<'_> {
             log = u8::from(y.logarithmic),
         );
         if let Some(title) = self.title {
-            let _ =
-                write!(out, r#"<text class="title" x="{}" y="22">{}</text>"#, at(frame.left), escape(title));
+            let _ = write!(out, r#"<text class="title" x="2" y="20">{}</text>"#, escape(title));
         }
         self.axes(&mut out, &frame, &x, &y);
         self.draw_reference(&mut out, &frame, &y);
@@ -106,12 +107,14 @@ impl Lines<'_> {
     }
 
     fn frame(&self) -> Frame {
-        let widest = self.series.iter().map(|series| text_width(&series.name)).fold(0.0, f64::max) * TEXT;
+        // Line ends are set in bold.
+        let widest =
+            self.series.iter().map(|series| text_width(&series.name)).fold(0.0, f64::max) * TEXT * 1.1;
         let margin = widest + 26.0;
-        let ends = margin <= 0.34 * self.width && self.series.len() <= 14;
-        let title = if self.title.is_some() { 24.0 } else { 0.0 };
+        let ends = !self.legend && margin <= 0.34 * self.width && self.series.len() <= 14;
+        let title = if self.title.is_some() { 36.0 } else { 0.0 };
         let rows = if ends { 0 } else { self.legend_rows().len() };
-        let top = title + 30.0 + rows as f64 * 19.0;
+        let top = title + 30.0 + if rows > 0 { rows as f64 * 19.0 + 8.0 } else { 0.0 };
         let bottom = self.height - 44.0;
         let y = self.y_scale((bottom, top));
         let labels = y.ticks(y_ticks(bottom - top));
@@ -185,7 +188,7 @@ impl Lines<'_> {
             at(frame.right),
             at(frame.bottom + 36.0),
             escape(&self.x_label),
-            at((frame.left - 8.0 - 18.0).max(2.0)),
+            at(2.0),
             at(frame.top - 13.0),
             escape(&self.y_label),
         );
@@ -197,14 +200,23 @@ impl Lines<'_> {
             return;
         }
         let place = y.place(value);
-        // Below the line where there is no room above it.
+        // Below the line where there is no room above it; on the side where the lines are farther away.
         let text = if place - 6.0 < frame.top + 8.0 { place + 14.0 } else { place - 6.0 };
+        let nearest = |end: fn(&Vec<f64>) -> Option<&f64>| {
+            let ends = self.series.iter().filter_map(|series| end(&series.y));
+            ends.map(|&end| (y.place(end) - place).abs()).fold(f64::INFINITY, f64::min)
+        };
+        let (x, anchor) = if nearest(|y| y.first()) >= nearest(|y| y.last()) {
+            (frame.left + 6.0, "start")
+        } else {
+            (frame.right - 6.0, "end")
+        };
         let _ = write!(
             out,
-            r#"<line class="reference" x1="{}" x2="{}" y1="{p}" y2="{p}"/><text class="tick" x="{}" y="{}">{}</text>"#,
+            r#"<line class="reference" x1="{}" x2="{}" y1="{p}" y2="{p}"/><text class="tick" x="{}" y="{}" text-anchor="{anchor}">{}</text>"#,
             at(frame.left),
             at(frame.right),
-            at(frame.left + 6.0),
+            at(x),
             at(text),
             escape(name),
             p = at(place),
@@ -242,10 +254,10 @@ impl Lines<'_> {
         let mut rows: Vec<Vec<(usize, f64)>> = Vec::new();
         let mut next = f64::INFINITY;
         for (index, series) in self.series.iter().enumerate() {
-            let width = text_width(&series.name) * TEXT + 40.0;
+            let width = text_width(&series.name) * TEXT * 1.1 + 40.0;
             if next + width > self.width {
                 rows.push(Vec::new());
-                next = 8.0;
+                next = 2.0;
             }
             if let Some(row) = rows.last_mut() {
                 row.push((index, next));
@@ -257,7 +269,7 @@ impl Lines<'_> {
 
     fn legend(&self, out: &mut String, frame: &Frame) {
         let rows = self.legend_rows();
-        let first = frame.top - 30.0 - (rows.len() as f64 - 1.0) * 19.0 - 4.0;
+        let first = frame.top - 42.0 - (rows.len() as f64 - 1.0) * 19.0;
         for (row, entries) in rows.iter().enumerate() {
             let y = first + row as f64 * 19.0;
             for &(index, x) in entries {
@@ -280,7 +292,7 @@ impl Lines<'_> {
 }
 
 fn y_ticks(height: f64) -> usize {
-    (height / 52.0) as usize
+    (height / 46.0) as usize
 }
 
 fn line(out: &mut String, series: &Series, x: &Scale, y: &Scale) {
@@ -301,7 +313,11 @@ fn band(out: &mut String, series: &Series, x: &Scale, y: &Scale) {
     if !known || series.x.len() < 2 {
         return;
     }
-    let (mut outline, mut back) = (edge(&series.high), edge(&series.low));
+    // An end made infinite by failed runs has no place on the paper; the caption says that it is left out.
+    let bounded = |edge: &[f64]| -> Vec<f64> {
+        edge.iter().zip(&series.y).map(|(&end, &line)| if end.is_finite() { end } else { line }).collect()
+    };
+    let (mut outline, mut back) = (edge(&bounded(&series.high)), edge(&bounded(&series.low)));
     if outline.iter().zip(&back).all(|(high, low)| (high.1 - low.1).abs() < 0.05) {
         return; // a single run has no width
     }

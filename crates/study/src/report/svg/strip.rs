@@ -6,7 +6,7 @@ use super::scale::Scale;
 use super::{at, color};
 
 /// Width of a strip.
-pub const WIDTH: f64 = 320.0;
+pub const WIDTH: f64 = 340.0;
 /// Height of a strip.
 const HEIGHT: f64 = 40.0;
 const MARGIN: f64 = 14.0;
@@ -25,7 +25,8 @@ impl StripAxis {
     /// An axis that holds all finite values. Runs that failed are marked on the worse side.
     pub fn new(values: &[f64], worse_left: bool, reference: Option<f64>) -> Self {
         let scale = Scale::fitting(values, (MARGIN + 8.0, WIDTH - MARGIN - 8.0));
-        let ticks = scale.ticks(4);
+        let any = values.iter().any(|value| value.is_finite());
+        let ticks = if any { scale.ticks(4) } else { Vec::new() };
         let reference = reference.filter(|value| (scale.domain.0..=scale.domain.1).contains(value));
         StripAxis { scale, ticks, worse_left, reference }
     }
@@ -67,12 +68,12 @@ impl StripAxis {
                 at((b - a).abs().max(1.0))
             );
         }
-        for (place, offset) in
-            stacked(scores.iter().filter(|score| score.is_finite()).map(|&s| self.scale.place(s)))
-        {
+        let radius = if scores.len() > 12 { 2.4 } else { 3.4 };
+        let dots = scores.iter().filter(|score| score.is_finite()).map(|&score| self.scale.place(score));
+        for (place, offset) in stacked(radius, dots) {
             let _ = write!(
                 out,
-                r#"<circle class="run" cx="{}" cy="{}" r="3.4"/>"#,
+                r#"<circle class="run" cx="{}" cy="{}" r="{radius}"/>"#,
                 at(place),
                 at(middle + offset)
             );
@@ -136,16 +137,19 @@ impl StripAxis {
 }
 
 /// Places along the row with an offset across it, so that dots which would cover each other stand side by side.
-fn stacked(places: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
+fn stacked(radius: f64, places: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
     let mut places: Vec<f64> = places.collect();
     places.sort_by(f64::total_cmp);
     let mut out: Vec<(f64, f64)> = Vec::new();
+    let apart = 1.8 * radius;
     for place in places {
         let taken = |offset: f64| {
-            out.iter().rev().take(12).any(|&(x, y)| (x - place).abs() < 6.5 && (y - offset).abs() < 3.0)
+            let near = |&(x, y): &(f64, f64)| (x - place).abs() < apart && (y - offset).abs() < apart / 2.0;
+            out.iter().rev().take(24).any(near)
         };
-        let offset = [0.0, -6.0, 6.0, -12.0, 12.0].into_iter().find(|&offset| !taken(offset)).unwrap_or(0.0);
-        out.push((place, offset));
+        let offset =
+            [0.0, -1.0, 1.0, -2.0, 2.0].map(|k| k * apart).into_iter().find(|&offset| !taken(offset));
+        out.push((place, offset.unwrap_or(0.0)));
     }
     out
 }
@@ -156,8 +160,8 @@ mod tests {
 
     #[test]
     fn dots_that_would_cover_each_other_are_stacked() {
-        let places = stacked([10.0, 10.0, 12.0, 50.0].into_iter());
-        assert_eq!(places, [(10.0, 0.0), (10.0, -6.0), (12.0, 6.0), (50.0, 0.0)]);
+        let places = stacked(2.0, [10.0, 10.0, 12.0, 50.0].into_iter());
+        assert_eq!(places, [(10.0, 0.0), (10.0, -3.6), (12.0, 3.6), (50.0, 0.0)]);
     }
 
     #[test]
