@@ -3,12 +3,14 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`spec`] | what a study is: problems x methods x seeds, from the command line or a TOML file |
+//! | [`claims`] | what papers state, as studies and expectations about them, and verdicts |
 //! | [`driver`] | stepping the runs on all cores, checkpoints, stopping and resuming |
 //! | [`store`] | one SQLite file with everything that runs leave in numbers |
 //! | [`statistics`] | aggregates over few runs with honest intervals |
 //! | [`export`] | JSONL, CSV, TensorBoard |
 //! | [`machine`] | what the runs ran on |
 
+pub mod claims;
 pub mod driver;
 pub mod export;
 pub mod machine;
