@@ -11,7 +11,7 @@ use quire_env::{EnvCard, Environment};
 
 use crate::agent::Entry;
 use crate::online::{OnlineRun, evaluate_policy};
-use crate::{actor_critic, value};
+use crate::{actor_critic, estimation, value};
 
 /// What every run of this wing records.
 fn metrics() -> Vec<Metric> {
@@ -55,12 +55,14 @@ pub fn wing() -> Wing {
     Wing {
         name: "rl",
         summary: "reinforcement learning with function approximation, in environments",
-        problems: quire_env::list()
-            .iter()
-            .map(|card| problem(card, card.id).expect("every card makes its environment"))
-            .collect(),
+        problems: environments().chain(estimation::problems()).collect(),
         open: |name| Some(problem(quire_env::card(name).ok()?, name)),
     }
+}
+
+/// The listed environments.
+fn environments() -> impl Iterator<Item = Arc<dyn Problem>> {
+    quire_env::list().iter().map(|card| problem(card, card.id).expect("every card makes its environment"))
 }
 
 /// The environment `id` as a problem; `card` is its own card or that of the family it is a member of.
