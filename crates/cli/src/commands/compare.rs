@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use quire_core::{Error, OptionMap, Registry, Result, files, options};
 use quire_study::driver::{CHECKPOINT_EVERY, Driver, Ending, file_name};
+use quire_study::store::NewStudy;
 use quire_study::{Contestant, Store, StudyRecord, StudySpec};
 
 use crate::args::{Compare, Global, Resume, RunFlags, RunStudy};
@@ -110,19 +111,27 @@ pub fn incomplete(study: &StudyRecord, ending: Ending) -> Option<ExitCode> {
     None
 }
 
-/// Enters the study into the store and runs it.
+/// Plans a study, enters it into the store and runs it.
 pub fn start(spec: &StudySpec, registry: &Registry, global: &Global) -> Result<(Store, StudyRecord, Ending)> {
-    let commit = option_env!("QUIRE_COMMIT").map(str::to_owned);
-    let plan = spec.plan(registry, command_line(), commit)?;
+    enter(&spec.plan(registry, command_line(), commit())?, registry, global)
+}
+
+/// Enters a planned study into the store and runs it.
+pub fn enter(plan: &NewStudy, registry: &Registry, global: &Global) -> Result<(Store, StudyRecord, Ending)> {
     let mut store = open_store(global)?;
-    let id = store.add_study(&plan)?;
+    let id = store.add_study(plan)?;
     let study = store.study(id)?;
     let ending = drive(&mut store, &study, registry, global)?;
     Ok((store, study, ending))
 }
 
+/// The commit that this binary was built from, where git knew it.
+pub fn commit() -> Option<String> {
+    option_env!("QUIRE_COMMIT").map(str::to_owned)
+}
+
 /// What the user typed, as it can be typed again.
-fn command_line() -> String {
+pub fn command_line() -> String {
     let words = std::env::args().skip(1).map(|word| shell_word(&word));
     std::iter::once("quire".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }

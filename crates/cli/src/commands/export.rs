@@ -41,7 +41,7 @@ fn write_curves(store: &Store, study: &StudyRecord, folder: &Path) -> Result<()>
     let summary = StudySummary::from_store(store, study.id)?;
     for problem in &summary.problems {
         let Some(curves) = problem.curves.first() else { continue };
-        let title = Some(format!("{}: {}", problem.problem, problem.metric.name));
+        let title = Some(format!("{}: {}", problem.problem, problem.metric));
         let picture = curve_svg(curves, &CurveSvg { title, optimum: problem.optimum, ..CurveSvg::default() });
         files::write_atomic(folder.join(format!("{}.svg", file_name(&problem.problem))), picture.as_bytes())?;
     }
