@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::{Error, MethodCard, Problem, Result};
 
+/// Opens the problem that a name stands for; `None` if the name means nothing to it.
+pub type Opener = fn(&str) -> Option<Result<Arc<dyn Problem>>>;
+
 /// A wing's part of the registry.
 pub struct Wing {
     /// The wing's name.
@@ -14,7 +17,7 @@ pub struct Wing {
     pub problems: Vec<Arc<dyn Problem>>,
     /// Opens a problem that is not in the list but that a name stands for: a member of a family such as
     /// `DeepSea-17`, or a user's file. `None` if the name means nothing to this wing.
-    pub open: fn(&str) -> Option<Result<Arc<dyn Problem>>>,
+    pub open: Opener,
 }
 
 /// Every problem there is, and through the problems every method.

@@ -42,7 +42,7 @@ impl<'a, F> Matrix<'a, F> {
     }
 
     /// The rows from `first` on.
-    pub(crate) fn from_row(self, first: usize) -> Self {
+    pub(crate) fn starting_at_row(self, first: usize) -> Self {
         Matrix { data: &self.data[(first * self.row).min(self.data.len())..], ..self }
     }
 

@@ -97,6 +97,7 @@ macro_rules! multiversion {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident[$($generic:tt)*]($($arg:ident: $type:ty),* $(,)?)
         $(-> $result:ty)? |$simd:ident| $body:block)*) => {$(
         $(#[$meta])*
+        #[allow(clippy::too_many_arguments)]
         $vis fn $name<$($generic)*>($($arg: $type),*) $(-> $result)? {
             #[inline(always)]
             #[allow(clippy::too_many_arguments)]

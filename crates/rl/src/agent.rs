@@ -87,6 +87,9 @@ impl Actions {
     }
 }
 
+/// Makes an agent from the options that the user has set, laid over the defaults; also returns all options.
+pub type Maker = fn(&Task, &OptionMap) -> Result<(Box<dyn Agent>, OptionMap)>;
+
 /// A row of a family's table of methods.
 pub struct Entry {
     /// Which actions it can choose among.
@@ -94,7 +97,7 @@ pub struct Entry {
     /// The card.
     pub card: fn() -> MethodCard,
     /// Makes the agent from the options that the user has set, laid over the defaults; also returns all options.
-    pub make: fn(&Task, &OptionMap) -> Result<(Box<dyn Agent>, OptionMap)>,
+    pub make: Maker,
 }
 
 impl Entry {

@@ -71,6 +71,8 @@ struct Image {
     features: usize,
 }
 
+/// There is one a network, so its size does not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone)]
 enum Body {
     /// Fully connected, a bias for each action.

@@ -482,6 +482,7 @@ impl CausalTransformer {
             cache.lengths.iter_mut().for_each(|length| *length += 1);
             let hidden = self.blocks(graph, params, x, rotary, None, &mut |layer, [q, k, v]| {
                 let width = k.shape()[1];
+                #[allow(clippy::needless_range_loop)] // the index runs over three arrays at once
                 for b in 0..batch {
                     let range = b * width..(b + 1) * width;
                     cache.layers[layer].put(b, at[b], &k.data()[range.clone()], &v.data()[range]);

@@ -66,7 +66,15 @@ impl<F: Float> Core<F> {
             let count = rows.min(m - first);
             // SAFETY: the rows of different blocks do not overlap.
             let c = unsafe { out.part((member * m + first) * n, count * n) };
-            product([count, n, k], c, n, false, a(member).from_row(first), b(member), |_, _, _, _, _| ());
+            product(
+                [count, n, k],
+                c,
+                n,
+                false,
+                a(member).starting_at_row(first),
+                b(member),
+                |_, _, _, _, _| (),
+            );
         });
     }
 }

@@ -11,6 +11,7 @@
 //! Two sides that are equal in every resample meet `<=` and `>=`. A claim holds if all its expectations do, fails if one
 //! does, and is not shown otherwise.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use quire_core::Result;
@@ -205,8 +206,8 @@ fn measure(
                     Some(trouble) => Err(trouble),
                     None => {
                         let key = (run.id.0, reading.metric.as_str());
-                        if !curves.contains_key(&key) {
-                            curves.insert(key, store.points(run.id, &reading.metric)?);
+                        if let Entry::Vacant(vacant) = curves.entry(key) {
+                            vacant.insert(store.points(run.id, &reading.metric)?);
                         }
                         match reading.of(&curves[&key], run.spec.budget.unwrap_or(budget)) {
                             Some(value) if value.is_finite() => Ok(value),
