@@ -29,7 +29,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | [`paper`] | [`Paper`], [`Claim`]: the files and the studies in them |
+//! | [`mod@paper`] | [`Paper`], [`Claim`]: the files and the studies in them |
 //! | [`expression`] | expectations: a small language over metrics |
 //! | [`verdict`] | [`evaluate`]: a study in a store, judged |
 
