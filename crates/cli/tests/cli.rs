@@ -111,15 +111,15 @@ fn what_was_trained_can_be_evaluated_and_exported() {
 fn wrong_names_and_values_are_usage_errors_that_help() {
     let out = folder();
     let compare = |words: &[&str]| fail(out.path(), &[&["compare"], words].concat(), 2);
-    assert!(compare(&["doubel-dqn", "--on", "CartPole-v1"]).contains("`double-dqn`"));
+    assert!(compare(&["doubel-dqn", "--on", "CartPole-v1"]).contains("did you mean one of `double-dqn`"));
     assert!(compare(&["dqn", "--on", "CartPol-v1"]).contains("`CartPole-v1`"));
     assert!(compare(&["sac", "--on", "CartPole-v1"]).contains("unknown method for CartPole-v1 `sac`"));
     let set = |assignment: &str| compare(&["dqn", "--on", "CartPole-v1", "--set", assignment]);
-    assert!(set("discuont=0.9").contains("`discount`"));
+    assert!(set("discuont=0.9").contains("did you mean `discount`"));
     assert!(set("discount=1.5").contains("must lie in [0, 1]; got 1.5"));
     assert!(set("discount").contains("name=value"));
     assert!(compare(&["dqn", "dqn", "--on", "CartPole-v1"]).contains("given twice"));
-    assert!(fail(out.path(), &["show", "dqm"], 2).contains("`dqn`"));
+    assert!(fail(out.path(), &["show", "dqm"], 2).contains("did you mean `dqn`"));
     assert!(fail(out.path(), &["reproduce", "double-dqm"], 2).contains("`double-dqn`"));
     assert!(fail(out.path(), &["resume"], 2).contains("no study has been run"));
     assert!(!out.path().join("quire.db").exists(), "a wrong request left a store behind");
