@@ -10,7 +10,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Task;
+use crate::agent::{Agent, Task};
 use crate::exploration::Exploration;
 use crate::network::{QNetwork, QNetworkOptions, Workspace, layout};
 use crate::replay::{Batch, Precision, Replay, Transition};
@@ -293,6 +293,62 @@ impl DeepQ {
     pub fn load_policy(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
         let missing = || Error::Failed(format!("the artefact has no {WEIGHTS}"));
         self.online.load_safetensors(files.get(WEIGHTS).ok_or_else(missing)?)
+    }
+}
+
+/// A learner made of [`DeepQ`]'s parts: it says how one update makes its targets, and acts, saves and loads as all of
+/// them do.
+pub trait DeepQLearner: Send {
+    /// The parts.
+    fn parts(&self) -> &DeepQ;
+
+    /// The parts, to change.
+    fn parts_mut(&mut self) -> &mut DeepQ;
+
+    /// One gradient step on a fresh batch.
+    fn update(&mut self) -> Result<()>;
+}
+
+impl<L: DeepQLearner> Agent for L {
+    fn act(&mut self, observation: &[f32], action: &mut [f32]) {
+        action[0] = self.parts_mut().act_exploring(observation) as f32;
+    }
+
+    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) {
+        action[0] = self.parts_mut().act_greedily(observation, rng) as f32;
+    }
+
+    fn value(&mut self, observation: &[f32]) -> Option<f64> {
+        Some(self.parts_mut().value(observation))
+    }
+
+    fn discount(&self) -> f64 {
+        self.parts().options.discount
+    }
+
+    fn observe(&mut self, transition: &Transition<'_>, step: u64, trace: &mut Trace) -> Result<()> {
+        for _ in 0..self.parts_mut().remember(transition) {
+            self.update()?;
+        }
+        self.parts_mut().refresh_target_if_due();
+        self.parts_mut().report(step, trace);
+        Ok(())
+    }
+
+    fn save(&self) -> Vec<u8> {
+        self.parts().save()
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        self.parts_mut().restore(saved)
+    }
+
+    fn policy(&self) -> BTreeMap<String, Vec<u8>> {
+        self.parts().policy()
+    }
+
+    fn load_policy(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+        self.parts_mut().load_policy(files)
     }
 }
 

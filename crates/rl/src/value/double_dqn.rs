@@ -13,13 +13,10 @@
 //!
 //! Pick it as the default value learner for discrete actions.
 
-use std::collections::BTreeMap;
+use quire_core::{About, Paper, Result};
 
-use quire_core::{About, Paper, Result, Rng, Trace};
-
-use super::deep_q::{DeepQ, DeepQOptions, argmax};
-use crate::agent::{Actions, Agent, Learner, Task};
-use crate::replay::Transition;
+use super::deep_q::{DeepQ, DeepQLearner, DeepQOptions, argmax};
+use crate::agent::{Actions, Learner, Task};
 
 /// y = r + γ (1 - terminated) Q(s', argmax_a Q(s', a; θ); θ⁻).
 ///
@@ -47,8 +44,15 @@ pub struct DoubleDqn {
     parts: DeepQ,
 }
 
-impl DoubleDqn {
-    /// One gradient step on a fresh batch.
+impl DeepQLearner for DoubleDqn {
+    fn parts(&self) -> &DeepQ {
+        &self.parts
+    }
+
+    fn parts_mut(&mut self) -> &mut DeepQ {
+        &mut self.parts
+    }
+
     fn update(&mut self) -> Result<()> {
         let parts = &mut self.parts;
         parts.sample();
@@ -92,49 +96,6 @@ impl Learner for DoubleDqn {
 
     fn new(task: &Task, options: DeepQOptions) -> Result<Self> {
         Ok(DoubleDqn { parts: DeepQ::new(task, options)? })
-    }
-}
-
-impl Agent for DoubleDqn {
-    fn act(&mut self, observation: &[f32], action: &mut [f32]) {
-        action[0] = self.parts.act_exploring(observation) as f32;
-    }
-
-    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) {
-        action[0] = self.parts.act_greedily(observation, rng) as f32;
-    }
-
-    fn value(&mut self, observation: &[f32]) -> Option<f64> {
-        Some(self.parts.value(observation))
-    }
-
-    fn discount(&self) -> f64 {
-        self.parts.options.discount
-    }
-
-    fn observe(&mut self, transition: &Transition<'_>, step: u64, trace: &mut Trace) -> Result<()> {
-        for _ in 0..self.parts.remember(transition) {
-            self.update()?;
-        }
-        self.parts.refresh_target_if_due();
-        self.parts.report(step, trace);
-        Ok(())
-    }
-
-    fn save(&self) -> Vec<u8> {
-        self.parts.save()
-    }
-
-    fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        self.parts.restore(saved)
-    }
-
-    fn policy(&self) -> BTreeMap<String, Vec<u8>> {
-        self.parts.policy()
-    }
-
-    fn load_policy(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
-        self.parts.load_policy(files)
     }
 }
 

@@ -12,13 +12,10 @@
 //!
 //! Pick it as the baseline; prefer `double-dqn` for use.
 
-use std::collections::BTreeMap;
+use quire_core::{About, Result};
 
-use quire_core::{About, Result, Rng, Trace};
-
-use super::deep_q::{DeepQ, DeepQOptions};
-use crate::agent::{Actions, Agent, Learner, Task};
-use crate::replay::Transition;
+use super::deep_q::{DeepQ, DeepQLearner, DeepQOptions};
+use crate::agent::{Actions, Learner, Task};
 
 /// y = r + γ (1 - terminated) max_a Q(s', a; θ⁻).
 ///
@@ -43,8 +40,15 @@ pub struct Dqn {
     parts: DeepQ,
 }
 
-impl Dqn {
-    /// One gradient step on a fresh batch.
+impl DeepQLearner for Dqn {
+    fn parts(&self) -> &DeepQ {
+        &self.parts
+    }
+
+    fn parts_mut(&mut self) -> &mut DeepQ {
+        &mut self.parts
+    }
+
     fn update(&mut self) -> Result<()> {
         let parts = &mut self.parts;
         parts.sample();
@@ -77,49 +81,6 @@ impl Learner for Dqn {
 
     fn new(task: &Task, options: DeepQOptions) -> Result<Self> {
         Ok(Dqn { parts: DeepQ::new(task, options)? })
-    }
-}
-
-impl Agent for Dqn {
-    fn act(&mut self, observation: &[f32], action: &mut [f32]) {
-        action[0] = self.parts.act_exploring(observation) as f32;
-    }
-
-    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) {
-        action[0] = self.parts.act_greedily(observation, rng) as f32;
-    }
-
-    fn value(&mut self, observation: &[f32]) -> Option<f64> {
-        Some(self.parts.value(observation))
-    }
-
-    fn discount(&self) -> f64 {
-        self.parts.options.discount
-    }
-
-    fn observe(&mut self, transition: &Transition<'_>, step: u64, trace: &mut Trace) -> Result<()> {
-        for _ in 0..self.parts.remember(transition) {
-            self.update()?;
-        }
-        self.parts.refresh_target_if_due();
-        self.parts.report(step, trace);
-        Ok(())
-    }
-
-    fn save(&self) -> Vec<u8> {
-        self.parts.save()
-    }
-
-    fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        self.parts.restore(saved)
-    }
-
-    fn policy(&self) -> BTreeMap<String, Vec<u8>> {
-        self.parts.policy()
-    }
-
-    fn load_policy(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
-        self.parts.load_policy(files)
     }
 }
 
