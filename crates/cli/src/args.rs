@@ -42,7 +42,7 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List what there is: problems, methods, studies
+    /// List what there is: problems, methods, papers, studies
     List(List),
     /// Everything about one method, problem or study
     Show(Show),
@@ -56,6 +56,8 @@ pub enum Command {
     Run(RunStudy),
     /// Go on with a study that was interrupted
     Resume(Resume),
+    /// Measure what papers state, claim by claim
+    Reproduce(Reproduce),
     /// Write a study's report, a self-contained HTML page
     Report(Report),
     /// Export a study's numbers
@@ -76,6 +78,8 @@ pub enum Kind {
     Problems,
     /// What can solve it
     Methods,
+    /// What was published, and which of its claims can be measured
+    Papers,
     /// What has been run
     Studies,
 }
@@ -172,6 +176,26 @@ pub struct Resume {
     pub study: Option<String>,
 }
 
+/// `quire reproduce`
+#[derive(Debug, Args)]
+pub struct Reproduce {
+    /// The papers, by the names that `quire list papers` gives
+    #[arg(required_unless_present = "all")]
+    pub papers: Vec<String>,
+    /// All papers
+    #[arg(long, conflicts_with = "papers")]
+    pub all: bool,
+    /// Only this claim
+    #[arg(long, value_name = "ID")]
+    pub claim: Option<String>,
+    /// Seeds 0, 1, ... in place of the claim's own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub seeds: Option<u64>,
+    /// The shorter form of each study: less work, wider intervals
+    #[arg(long)]
+    pub quick: bool,
+}
+
 /// `quire report`
 #[derive(Debug, Args)]
 pub struct Report {
@@ -187,7 +211,7 @@ pub struct Export {
     /// The format
     #[arg(long, value_enum)]
     pub format: Format,
-    /// Where to: a file, or a folder for tensorboard [default: beside the report]
+    /// Where to: a file, or a folder for tensorboard and svg [default: beside the report]
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
 }
@@ -201,4 +225,6 @@ pub enum Format {
     Csv,
     /// TensorBoard event files, one folder a run
     Tensorboard,
+    /// The learning curves as an SVG picture, one a problem
+    Svg,
 }

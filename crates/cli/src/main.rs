@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::run(args, global),
         Command::Run(args) => commands::compare::run_file(args, global),
         Command::Resume(args) => commands::compare::resume(args, global),
+        Command::Reproduce(args) => commands::reproduce::run(args, global),
         Command::Report(args) => commands::report::run(args, global),
         Command::Export(args) => commands::export::run(args, global),
         Command::Completions { shell } => commands::completions::completions(*shell),

@@ -6,12 +6,25 @@
 //! | [`solve`] | exact solutions: discounted, episodic, average reward |
 //! | [`worlds`] | GridWorld, RiverSwim, chain, ring, Garnet |
 //! | [`explore`] | family: learn by acting in an unknown MDP |
+//! | [`control`] | family: learn action values transition by transition |
 
+pub mod control;
 pub mod explore;
 pub mod finite;
 pub mod posterior;
 pub mod solve;
 pub mod worlds;
 
-pub use explore::wing;
+use quire_core::Wing;
+
 pub use finite::FiniteMdp;
+
+/// This wing.
+pub fn wing() -> Wing {
+    Wing {
+        name: "mdp",
+        summary: "finite Markov decision processes: exploring, planning, evaluating on tables",
+        problems: explore::problems().into_iter().chain(control::problems()).collect(),
+        open: |_| None,
+    }
+}

@@ -5,6 +5,7 @@
 //! | [`agent`] | the role: [`agent::Agent`] acts, observes, learns; [`agent::Learner`] makes it from typed options |
 //! | [`value`] | family: value-based learners of discrete actions (`dqn`, `double-dqn`) |
 //! | [`actor_critic`] | family: off-policy actor-critic learners of continuous actions (`redq`, `sac`) |
+//! | [`estimation`] | family: estimators of a maximum, where every error can be computed |
 //! | [`online`] | the run: learn in an environment, be examined in another |
 //! | [`replay`] | experience replay |
 //! | [`exploration`] | exploration schedules |
@@ -13,6 +14,7 @@
 
 pub mod actor_critic;
 pub mod agent;
+pub mod estimation;
 pub mod exploration;
 pub mod network;
 pub mod online;

@@ -6,11 +6,12 @@ use quire_core::{
     Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
     Wing,
 };
-use quire_env::EnvCard;
+use quire_env::wrappers::TimeLimit;
+use quire_env::{EnvCard, Environment};
 
 use crate::agent::Entry;
 use crate::online::{OnlineRun, evaluate_policy};
-use crate::{actor_critic, value};
+use crate::{actor_critic, estimation, value};
 
 /// What every run of this wing records.
 fn metrics() -> Vec<Metric> {
@@ -54,17 +55,19 @@ pub fn wing() -> Wing {
     Wing {
         name: "rl",
         summary: "reinforcement learning with function approximation, in environments",
-        problems: quire_env::list()
-            .iter()
-            .map(|card| problem(card, card.id).expect("every card makes its environment"))
-            .collect(),
+        problems: environments().chain(estimation::problems()).collect(),
         open: |name| Some(problem(quire_env::card(name).ok()?, name)),
     }
 }
 
+/// The listed environments.
+fn environments() -> impl Iterator<Item = Arc<dyn Problem>> {
+    quire_env::list().iter().map(|card| problem(card, card.id).expect("every card makes its environment"))
+}
+
 /// The environment `id` as a problem; `card` is its own card or that of the family it is a member of.
 fn problem(card: &EnvCard, id: &str) -> Result<Arc<dyn Problem>> {
-    let environment = quire_env::make(id)?;
+    let environment = make(id)?;
     let entries: Vec<&Entry> = value::METHODS
         .iter()
         .chain(actor_critic::METHODS)
@@ -87,6 +90,19 @@ fn problem(card: &EnvCard, id: &str) -> Result<Arc<dyn Problem>> {
     }))
 }
 
+/// Steps after which an episode is cut off in an environment without a time limit of its own: a greedy policy may
+/// otherwise play an evaluation episode forever.
+const LONGEST_EPISODE: u32 = 10_000;
+
+/// The environment `id`, never without a time limit.
+fn make(id: &str) -> Result<Box<dyn Environment>> {
+    let environment = quire_env::make(id)?;
+    Ok(match quire_env::card(id)?.time_limit {
+        Some(_) => environment,
+        None => Box::new(TimeLimit::new(environment, LONGEST_EPISODE)?),
+    })
+}
+
 /// Environment steps of a run unless the user says otherwise: where RL-Zoo publishes scores, its budget for DQN or SAC.
 fn budget(id: &str) -> u64 {
     match id {
@@ -101,6 +117,10 @@ fn budget(id: &str) -> u64 {
 }
 
 impl EnvironmentProblem {
+    fn environment(&self) -> Result<Box<dyn Environment>> {
+        make(&self.card.name)
+    }
+
     fn entry(&self, method: &str) -> Result<&'static Entry> {
         self.method(method)?;
         let position = self.methods.iter().position(|card| card.name == method);
@@ -127,18 +147,18 @@ impl Problem for EnvironmentProblem {
     }
 
     fn start(&self, spec: &RunSpec) -> Result<Box<dyn Run>> {
-        let environment = quire_env::make(&self.card.name)?;
+        let environment = self.environment()?;
         Ok(Box::new(OnlineRun::start(spec, self.budget(spec)?, environment, self.entry(&spec.method)?)?))
     }
 
     fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let environment = quire_env::make(&self.card.name)?;
+        let environment = self.environment()?;
         let entry = self.entry(&spec.method)?;
         Ok(Box::new(OnlineRun::resume(spec, self.budget(spec)?, environment, entry, saved)?))
     }
 
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
-        let environment = quire_env::make(&self.card.name)?;
+        let environment = self.environment()?;
         let entry = self.entry(&artefact.method)?;
         let scores =
             evaluate_policy(entry, environment, &artefact.options, &artefact.files, repetitions, seed)?;

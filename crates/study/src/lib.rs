@@ -3,6 +3,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`spec`] | what a study is: problems x methods x seeds, from the command line or a TOML file |
+//! | [`claims`] | what papers state, as studies and expectations about them, and verdicts |
 //! | [`driver`] | stepping the runs on all cores, checkpoints, stopping and resuming |
 //! | [`store`] | studies, runs, points and checkpoints in one SQLite file |
 //! | [`statistics`] | interquartile mean, bootstrap intervals, probability of improvement, profiles, curves |
@@ -12,6 +13,7 @@
 //! | [`mod@format`] | numbers and durations as a person reads them |
 //! | [`machine`] | what the runs ran on |
 
+pub mod claims;
 pub mod driver;
 pub mod export;
 pub mod format;

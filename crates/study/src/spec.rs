@@ -70,18 +70,39 @@ struct File {
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "seeds is a whole number or a list of whole numbers")]
-enum SeedsEntry {
+pub(crate) enum SeedsEntry {
     Count(u32),
     List(Vec<u64>),
 }
 
+impl SeedsEntry {
+    /// The seeds that are meant, the usual number of them if nothing is said.
+    pub(crate) fn seeds(entry: Option<&SeedsEntry>) -> Vec<u64> {
+        match entry {
+            None => (0..DEFAULT_SEEDS).collect(),
+            Some(SeedsEntry::Count(count)) => (0..u64::from(*count)).collect(),
+            Some(SeedsEntry::List(list)) => list.clone(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ContestantEntry {
+pub(crate) struct ContestantEntry {
     method: String,
     label: Option<String>,
     #[serde(default)]
     options: toml::Table,
+}
+
+impl ContestantEntry {
+    pub(crate) fn contestant(&self) -> Contestant {
+        Contestant {
+            label: self.label.clone().unwrap_or_else(|| self.method.clone()),
+            method: self.method.clone(),
+            options: options::from_toml(self.options.clone()),
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -104,20 +125,11 @@ impl StudySpec {
             "steps" => file.steps.as_ref().map_or(0, |steps| steps.span().start),
             _ => file.methods.span().start,
         };
-        let contestant = |entry: &ContestantEntry| Contestant {
-            label: entry.label.clone().unwrap_or_else(|| entry.method.clone()),
-            method: entry.method.clone(),
-            options: options::from_toml(entry.options.clone()),
-        };
         let spec = StudySpec {
             name: file.name.get_ref().clone(),
             problems: file.problems.get_ref().clone(),
-            methods: file.methods.get_ref().iter().map(contestant).collect(),
-            seeds: match file.seeds.as_ref().map(Spanned::get_ref) {
-                None => (0..DEFAULT_SEEDS).collect(),
-                Some(SeedsEntry::Count(count)) => (0..u64::from(*count)).collect(),
-                Some(SeedsEntry::List(list)) => list.clone(),
-            },
+            methods: file.methods.get_ref().iter().map(ContestantEntry::contestant).collect(),
+            seeds: SeedsEntry::seeds(file.seeds.as_ref().map(Spanned::get_ref)),
             steps: file.steps.as_ref().map(|steps| *steps.get_ref()),
             tuned: file.tuned,
         };
@@ -127,7 +139,7 @@ impl StudySpec {
 
     /// Checks what needs no registry: a usable name, something on every axis, nothing twice. An error comes with the
     /// field it is in.
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         let refuse = |field: &'static str, problem: String| Err((field, problem));
         let fits_a_file_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | ' ');
         if self.name.is_empty() || !self.name.chars().all(fits_a_file_name) || self.name.starts_with('.') {

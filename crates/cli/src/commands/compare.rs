@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use quire_core::{Error, OptionMap, Registry, Result, files, options};
 use quire_study::driver::{CHECKPOINT_EVERY, Driver, Ending, file_name};
+use quire_study::store::NewStudy;
 use quire_study::{Contestant, Store, StudyRecord, StudySpec};
 
 use crate::args::{Compare, Global, Resume, RunFlags, RunStudy};
@@ -109,19 +111,27 @@ pub fn incomplete(study: &StudyRecord, ending: Ending) -> Option<ExitCode> {
     None
 }
 
-/// Enters the study into the store and runs it.
+/// Plans a study, enters it into the store and runs it.
 pub fn start(spec: &StudySpec, registry: &Registry, global: &Global) -> Result<(Store, StudyRecord, Ending)> {
-    let commit = option_env!("QUIRE_COMMIT").map(str::to_owned);
-    let plan = spec.plan(registry, command_line(), commit)?;
+    enter(&spec.plan(registry, command_line(), commit())?, registry, global)
+}
+
+/// Enters a planned study into the store and runs it.
+pub fn enter(plan: &NewStudy, registry: &Registry, global: &Global) -> Result<(Store, StudyRecord, Ending)> {
     let mut store = open_store(global)?;
-    let id = store.add_study(&plan)?;
+    let id = store.add_study(plan)?;
     let study = store.study(id)?;
     let ending = drive(&mut store, &study, registry, global)?;
     Ok((store, study, ending))
 }
 
+/// The commit that this binary was built from, where git knew it.
+pub fn commit() -> Option<String> {
+    option_env!("QUIRE_COMMIT").map(str::to_owned)
+}
+
 /// What the user typed, as it can be typed again.
-fn command_line() -> String {
+pub fn command_line() -> String {
     let words = std::env::args().skip(1).map(|word| shell_word(&word));
     std::iter::once("quire".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
@@ -143,7 +153,7 @@ fn drive(store: &mut Store, study: &StudyRecord, registry: &Registry, global: &G
         registry,
         folder: &study_folder(global, study),
         threads: threads(global),
-        checkpoint_every: CHECKPOINT_EVERY,
+        checkpoint_every: checkpoint_every()?,
         stop: stop_on_interrupt()?,
     };
     let left = study.runs - study.runs_done - study.runs_failed;
@@ -160,6 +170,13 @@ fn drive(store: &mut Store, study: &StudyRecord, registry: &Registry, global: &G
 fn threads(global: &Global) -> usize {
     let available = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     global.threads.map_or_else(available, |threads| threads as usize)
+}
+
+/// How often runs are saved: every ten seconds, or what `QUIRE_CHECKPOINT_S` says.
+fn checkpoint_every() -> Result<Duration> {
+    let Ok(text) = std::env::var("QUIRE_CHECKPOINT_S") else { return Ok(CHECKPOINT_EVERY) };
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| Error::Usage(format!("QUIRE_CHECKPOINT_S is a number of seconds; got `{text}`")))
 }
 
 /// A word as a shell reads it back.

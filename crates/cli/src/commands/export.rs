@@ -1,9 +1,12 @@
 //! `quire export`: a study's numbers for other programs.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use quire_core::Result;
-use quire_study::export;
+use quire_core::{Result, files};
+use quire_study::driver::file_name;
+use quire_study::report::{CurveSvg, curve_svg};
+use quire_study::{Store, StudyRecord, StudySummary, export};
 
 use crate::args::{Export, Format, Global};
 use crate::commands::{find_study, study_folder};
@@ -16,12 +19,14 @@ pub fn run(args: &Export, global: &Global) -> Result<ExitCode> {
         Format::Jsonl => "points.jsonl",
         Format::Csv => "points.csv",
         Format::Tensorboard => "tensorboard",
+        Format::Svg => "curves",
     };
     let path = args.to.clone().unwrap_or_else(|| study_folder(global, &study).join(name));
     match args.format {
         Format::Jsonl => export::write_jsonl(&store, study.id, &path),
         Format::Csv => export::write_csv(&store, study.id, &path),
         Format::Tensorboard => export::write_tensorboard(&store, study.id, &path),
+        Format::Svg => write_curves(&store, &study, &path),
     }?;
     if global.json {
         terminal::json(&serde_json::json!({ "study": study.name, "path": path }))?;
@@ -29,4 +34,16 @@ pub fn run(args: &Export, global: &Global) -> Result<ExitCode> {
         print(format!("{} to {}", study.name, styled(STRONG, path.display())));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The compared metric's curves of every problem, one picture each in `folder`.
+fn write_curves(store: &Store, study: &StudyRecord, folder: &Path) -> Result<()> {
+    let summary = StudySummary::from_store(store, study.id)?;
+    for problem in &summary.problems {
+        let Some(curves) = problem.curves.first() else { continue };
+        let title = Some(format!("{}: {}", problem.problem, problem.metric));
+        let picture = curve_svg(curves, &CurveSvg { title, optimum: problem.optimum, ..CurveSvg::default() });
+        files::write_atomic(folder.join(format!("{}.svg", file_name(&problem.problem))), picture.as_bytes())?;
+    }
+    Ok(())
 }

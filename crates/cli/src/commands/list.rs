@@ -37,6 +37,7 @@ pub fn run(args: &List, global: &Global) -> Result<ExitCode> {
     match args.kind {
         Kind::Methods => methods(global),
         Kind::Problems => problems(global),
+        Kind::Papers => papers(global),
         Kind::Studies => studies(global),
     }?;
     Ok(ExitCode::SUCCESS)
@@ -100,6 +101,23 @@ fn problems(global: &Global) -> Result<()> {
     let header = ["problem", "wing", "budget", "methods", "summary"];
     terminal::print(table(&header, &[2], rows.iter().map(line).collect()));
     terminal::print(styled(FAINT, "\nquire show <problem> tells everything about one."));
+    Ok(())
+}
+
+fn papers(global: &Global) -> Result<()> {
+    let papers = quire_study::claims::papers()?;
+    if global.json {
+        return terminal::json(&papers.iter().map(|paper| paper.listing()).collect::<Vec<_>>());
+    }
+    let line = |paper: &quire_study::claims::Paper| {
+        let claims: Vec<&str> = paper.claims.iter().map(|claim| claim.id.as_str()).collect();
+        vec![paper.slug.clone(), format!("arXiv:{}", paper.arxiv), paper.title.clone(), claims.join(", ")]
+    };
+    terminal::print(table(&["paper", "source", "title", "claims"], &[], papers.iter().map(line).collect()));
+    terminal::print(styled(
+        FAINT,
+        "\nquire reproduce <paper> measures its claims; --quick for a first look.",
+    ));
     Ok(())
 }
 

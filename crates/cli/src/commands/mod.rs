@@ -6,6 +6,7 @@ pub mod eval;
 pub mod export;
 pub mod list;
 pub mod report;
+pub mod reproduce;
 pub mod show;
 pub mod train;
 

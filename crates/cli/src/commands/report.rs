@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use quire_core::{Direction, Error, Result};
+use quire_core::{Direction, Result};
 use quire_study::format::{decimals, duration, number};
 use quire_study::statistics::Estimate;
 use quire_study::{MethodSummary, ProblemSummary, Store, StudyRecord, StudySummary, report};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::args::{Global, Report};
 use crate::commands::{find_study, study_folder};
@@ -29,7 +29,7 @@ pub fn run(args: &Report, global: &Global) -> Result<ExitCode> {
 pub fn print_summary(store: &Store, study: &StudyRecord, global: &Global) -> Result<()> {
     let summary = write_report(store, study, global)?;
     if global.json {
-        return terminal::json(&as_json(&summary)?);
+        return terminal::json(&summary);
     }
     for problem in &summary.problems {
         print_problem(problem, &summary);
@@ -54,17 +54,8 @@ fn write_report(store: &Store, study: &StudyRecord, global: &Global) -> Result<S
     Ok(summary)
 }
 
-/// The summary as JSON, with the compared metric under its name and its description beside it.
-fn as_json(summary: &StudySummary) -> Result<Value> {
-    let mut value = serde_json::to_value(summary)
-        .map_err(|e| Error::Failed(format!("the summary cannot be written as JSON: {e}")))?;
-    let about = std::mem::replace(&mut value["metric"], json!(summary.metric.name));
-    value["about_metric"] = about;
-    Ok(value)
-}
-
 fn print_problem(problem: &ProblemSummary, summary: &StudySummary) {
-    let metric = &problem.metric;
+    let metric = &problem.metric_card;
     let better = match metric.direction {
         Direction::Higher => "higher is better",
         Direction::Lower => "lower is better",

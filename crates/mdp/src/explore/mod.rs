@@ -16,7 +16,7 @@ pub mod ucbvi;
 
 use quire_core::{About, MethodCard, OptionMap, Options, Result, Seeds, options};
 
-pub use problem::wing;
+pub use problem::problems;
 
 /// What an explorer is told: sizes, and the rewards, which these methods take as known.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quire_core::{
     Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
-    Seeds, Wing,
+    Seeds,
 };
 
 use super::run::{ExploreRun, POLICY, optimum};
@@ -20,20 +20,10 @@ pub struct ExploreProblem {
     horizon: usize,
 }
 
-/// This wing.
-pub fn wing() -> Wing {
-    Wing {
-        name: "mdp",
-        summary: "finite Markov decision processes: exploring, planning, evaluating on tables",
-        problems: problems(),
-        open: |_| None,
-    }
-}
-
 const GRID_SOURCE: &str = "GridWorld of the library rlberry, as in the experiments of arXiv:2205.07704";
 
 /// The listed worlds.
-fn problems() -> Vec<Arc<dyn Problem>> {
+pub fn problems() -> Vec<Arc<dyn Problem>> {
     let world = |name: &str, summary: &str, source: &str, mdp: Result<FiniteMdp>, horizon, episodes| {
         let mdp = mdp.expect("a listed world has valid parameters");
         Arc::new(ExploreProblem::new(name, summary, source, mdp, horizon, episodes)) as Arc<dyn Problem>

@@ -1,0 +1,149 @@
+//! A run of control: a hundred independent learners, so that one run shows a curve and not a single life.
+
+use std::collections::BTreeMap;
+
+use quire_core::{
+    Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, options, state,
+};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::maximization_bias::{A, ACTIONS, LEFT, VALUE_OF_LEFT, step};
+use super::{ControlOptions, Entry, Table, TableLearner, Transition, argmax_at_random};
+
+/// Learners in a run.
+pub const LEARNERS: usize = 100;
+/// Points of the curve in a run.
+const RECORDS: u64 = 100;
+/// Episodes of every learner in one [`Run::step`].
+const EPISODES_AT_ONCE: u64 = 10;
+/// The artefact's file with the learners' action values, `[learners, 2 + 10]`, little-endian f64.
+pub const TABLES: &str = "action_values.f64";
+
+/// Learners at work.
+pub struct ControlRun {
+    spec: RunSpec,
+    budget: u64,
+    options: ControlOptions,
+    all_options: OptionMap,
+    learners: Vec<Box<dyn TableLearner>>,
+    place: Place,
+    values: Vec<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Place {
+    episode: u64,
+    /// Episodes, over all learners, that went left since the last record, and episodes in all.
+    left: u64,
+    counted: u64,
+    rng: Rng,
+}
+
+impl ControlRun {
+    /// Starts `budget` episodes of every learner.
+    pub fn start(spec: &RunSpec, budget: u64, entry: &Entry) -> Result<Self> {
+        let options = entry.options(&spec.options)?;
+        Ok(ControlRun {
+            learners: (0..LEARNERS).map(|_| (entry.make)(&ACTIONS, &options)).collect(),
+            place: Place { episode: 0, left: 0, counted: 0, rng: Seeds::new(spec.seed).stream("episodes") },
+            spec: spec.clone(),
+            budget,
+            all_options: options::to_map(&options),
+            options,
+            values: Vec::new(),
+        })
+    }
+
+    /// Takes over a saved state.
+    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
+        let (place, tables): (Place, Vec<Vec<Table>>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        for (learner, tables) in self.learners.iter_mut().zip(tables) {
+            learner.set_tables(tables);
+        }
+        Ok(self)
+    }
+
+    fn kind(&self) -> String {
+        format!(
+            "{} on {}, seed {}, {} episodes",
+            self.spec.method, self.spec.problem, self.spec.seed, self.budget
+        )
+    }
+
+    /// One episode of every learner.
+    fn episode(&mut self, trace: &mut Trace) {
+        let rng = &mut self.place.rng;
+        for learner in &mut self.learners {
+            let mut state = Some(A);
+            while let Some(at) = state {
+                let action = if rng.random_bool(self.options.epsilon) {
+                    rng.random_range(0..ACTIONS[at] as u32) as usize
+                } else {
+                    learner.values(at, &mut self.values);
+                    argmax_at_random(&self.values, rng)
+                };
+                let (reward, next) = step(at, action, rng);
+                learner.observe(Transition { state: at, action, reward, next }, rng);
+                self.place.left += u64::from(at == A && action == LEFT);
+                state = next;
+            }
+        }
+        self.place.counted += LEARNERS as u64;
+        self.place.episode += 1;
+        let (episode, budget) = (self.place.episode, self.budget);
+        let share = |episode: u64| u128::from(episode) * u128::from(RECORDS) / u128::from(budget);
+        if share(episode) > share(episode - 1) || episode == budget {
+            trace.record(episode, "left", self.place.left as f64 / self.place.counted as f64);
+            let mut bias = 0.0;
+            for learner in &self.learners {
+                learner.values(A, &mut self.values);
+                bias += self.values[LEFT] - VALUE_OF_LEFT;
+            }
+            trace.record(episode, "bias", bias / LEARNERS as f64);
+            self.place.left = 0;
+            self.place.counted = 0;
+        }
+    }
+}
+
+impl Run for ControlRun {
+    fn step(&mut self, trace: &mut Trace) -> Result<Progress> {
+        let until = self.budget.min(self.place.episode + EPISODES_AT_ONCE);
+        while self.place.episode < until {
+            self.episode(trace);
+        }
+        let done = self.place.episode == self.budget;
+        Ok(if done { Progress::Done(Reason::Budget) } else { Progress::Continue })
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        (self.place.episode, self.budget)
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let tables: Vec<&[Table]> = self.learners.iter().map(|learner| learner.tables()).collect();
+        state::encode(&self.kind(), &(&self.place, tables))
+    }
+
+    fn artefact(&self) -> Option<Artefact> {
+        let mut bytes = Vec::new();
+        let mut values = Vec::new();
+        for learner in &self.learners {
+            for state in 0..ACTIONS.len() {
+                learner.values(state, &mut values);
+                bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            }
+        }
+        Some(Artefact {
+            kind: "action-values".into(),
+            problem: self.spec.problem.clone(),
+            method: self.spec.method.clone(),
+            options: self.all_options.clone(),
+            seed: self.spec.seed,
+            steps: self.place.episode,
+            files: BTreeMap::from([(TABLES.to_owned(), bytes)]),
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Claims: sentences of papers, each written as a study and expectations about it, measured and judged.
+//!
+//! A paper is one file, `papers/<slug>.toml`, compiled in:
+//!
+//! ```toml
+//! title = "Deep Reinforcement Learning with Double Q-learning"
+//! arxiv = "1509.06461"
+//! wing = "rl"
+//! methods = ["double-dqn"]
+//! protocol = "What holds for all claims: which settings are the paper's and which are not."
+//!
+//! [[claims]]
+//! id = "less-overestimation"
+//! text = "Double DQN's values are nearer to the returns that follow than DQN's."
+//! source = "Figure 3"
+//! scaled_down = "CartPole-v1 in place of Atari; a network of two layers."
+//! expectations = ["abs(value_bias(double-dqn)) < abs(value_bias(dqn))"]
+//!
+//! [claims.study]                  # as a study file, without a name
+//! problems = ["CartPole-v1"]
+//! seeds = 10
+//! steps = 50_000
+//! methods = [{ method = "dqn" }, { method = "double-dqn" }]
+//! quick = { seeds = 3, steps = 10_000 }
+//! ```
+//!
+//! [`expression`] says what an expectation may be, [`verdict`] how it is judged: *holds*, *fails* or *not shown*, never
+//! more than was measured.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`paper`] | [`Paper`], [`Claim`]: the files and the studies in them |
+//! | [`expression`] | expectations: a small language over metrics |
+//! | [`verdict`] | [`evaluate`]: a study in a store, judged |
+
+pub mod expression;
+pub mod paper;
+pub mod verdict;
+
+use std::path::Path;
+
+use quire_core::{Error, Result};
+
+pub use paper::{Claim, Paper, PaperListing};
+pub use verdict::{ClaimVerdict, Measured, PaperVerdict, Values, Verdict, evaluate};
+
+/// File names and texts of all papers, in the order of their names.
+const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/papers.rs"));
+
+/// All papers, in the order of their slugs.
+///
+/// # Errors
+/// [`Error::Parse`] if a compiled-in file is faulty, which a test rules out.
+pub fn papers() -> Result<Vec<Paper>> {
+    FILES.iter().map(|(name, text)| Paper::parse(&Path::new("papers").join(name), text)).collect()
+}
+
+/// The paper with this slug or arXiv identifier.
+///
+/// # Errors
+/// [`Error::Unknown`] with the nearest slugs if there is none.
+pub fn paper(slug: &str) -> Result<Paper> {
+    let papers = papers()?;
+    let known: Vec<String> = papers.iter().map(|paper| paper.slug.clone()).collect();
+    papers
+        .into_iter()
+        .find(|paper| paper.slug == slug || paper.arxiv == slug)
+        .ok_or_else(|| Error::unknown("paper", slug, known.iter().map(String::as_str), "quire list papers"))
+}
