@@ -141,7 +141,7 @@ fn series_of(curves: &MetricCurves) -> Vec<Series> {
 }
 
 fn lines<'a>(curves: &MetricCurves, series: &'a [Series], width: f64, height: f64) -> Lines<'a> {
-    let metric = &curves.metric;
+    let metric = &curves.metric_card;
     let y_label = if metric.unit.is_empty() {
         metric.name.clone()
     } else {

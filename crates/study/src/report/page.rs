@@ -29,7 +29,7 @@ pub fn html(summary: &StudySummary) -> String {
             for problem in several {
                 section(&mut body, &problem.problem, |out| {
                     let _ = write!(out, r#"<p class="about">{}</p>"#, escape(&problem.summary));
-                    table(out, summary, &problem.methods, problem.metric.direction, problem.optimum);
+                    table(out, summary, &problem.methods, problem.metric_card.direction, problem.optimum);
                     one_problem(out, problem);
                 });
             }
@@ -110,13 +110,13 @@ fn results(out: &mut String, summary: &StudySummary) {
             [only] => only.optimum,
             _ => Some(1.0),
         };
-        table(out, summary, &summary.methods, summary.metric.direction, optimum);
-        if !summary.metric.summary.is_empty() {
+        table(out, summary, &summary.methods, summary.metric_card.direction, optimum);
+        if !summary.metric_card.summary.is_empty() {
             let _ = write!(
                 out,
                 r#"<p class="note"><strong>{}</strong>: {}</p>"#,
-                escape(&metric_name(&summary.metric.name, &summary.metric.unit)),
-                escape(&summary.metric.summary)
+                escape(&metric_name(&summary.metric, &summary.metric_card.unit)),
+                escape(&summary.metric_card.summary)
             );
         }
     });
@@ -217,15 +217,15 @@ fn row(out: &mut String, method: &MethodSummary, axis: &StripAxis, places: usize
 
 fn one_problem(out: &mut String, problem: &ProblemSummary) {
     let Some((first, others)) = problem.curves.split_first() else { return };
-    let is_compared = first.metric.name == problem.metric.name;
+    let is_compared = first.metric == problem.metric;
     out.push_str(&curves_figure(first, problem.optimum.filter(|_| is_compared), false));
     if !others.is_empty() {
         let _ =
             write!(out, "<details><summary>{}</summary><div class=\"small-plots\">", others_title(others));
         for curves in others {
-            let _ = write!(out, "<div><h3>{}</h3>", escape(&curves.metric.name));
-            if !curves.metric.summary.is_empty() {
-                let _ = write!(out, r#"<p class="note">{}</p>"#, escape(&curves.metric.summary));
+            let _ = write!(out, "<div><h3>{}</h3>", escape(&curves.metric));
+            if !curves.metric_card.summary.is_empty() {
+                let _ = write!(out, r#"<p class="note">{}</p>"#, escape(&curves.metric_card.summary));
             }
             out.push_str(&curves_figure(curves, None, true));
             out.push_str("</div>");
@@ -235,7 +235,7 @@ fn one_problem(out: &mut String, problem: &ProblemSummary) {
 }
 
 fn others_title(others: &[MetricCurves]) -> String {
-    let names: Vec<String> = others.iter().take(4).map(|curves| escape(&curves.metric.name)).collect();
+    let names: Vec<String> = others.iter().take(4).map(|curves| escape(&curves.metric)).collect();
     let more = if others.len() > 4 { format!(" and {} more", others.len() - 4) } else { String::new() };
     format!("Other metrics: {}{more}", names.join(", "))
 }

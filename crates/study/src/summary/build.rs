@@ -55,7 +55,8 @@ impl StudySummary {
             study,
             name: record.name,
             problem: names.join(", "),
-            metric: normalized_metric(),
+            metric: String::new(),
+            metric_card: normalized_metric(),
             baseline,
             finding: String::new(),
             protocol: protocol(&problems, &entries),
@@ -77,11 +78,12 @@ impl StudySummary {
         };
         match &summary.problems[..] {
             [only] => {
-                summary.metric = only.metric.clone();
+                summary.metric_card = only.metric_card.clone();
                 summary.methods = only.methods.clone();
             }
             _ => over_all(&mut summary, &entries),
         }
+        summary.metric = summary.metric_card.name.clone();
         let scores: Vec<Scores> = summary.methods.iter().map(|method| by_problem(method, &summary)).collect();
         summary.finding = finding(&summary, &scores, &FINALS)?;
         Ok(summary)
@@ -153,7 +155,8 @@ fn problem_summary(
     Ok(ProblemSummary {
         problem: problem.name,
         summary: problem.summary,
-        metric,
+        metric: metric.name.clone(),
+        metric_card: metric,
         optimum: problem.optimum,
         budget: problem.budget,
         budget_unit: problem.budget_unit,
@@ -220,7 +223,7 @@ fn over_all(summary: &mut StudySummary, entries: &[Entry]) {
         let mut seeds = Vec::new();
         for problem in &common {
             let all: Vec<f64> = problem.methods.iter().flat_map(|method| ended(&method.seeds)).collect();
-            let scale = Normalization::of(&all, problem.metric.direction, problem.optimum);
+            let scale = Normalization::of(&all, problem.metric_card.direction, problem.optimum);
             let own = problem.methods.iter().filter(|method| method.position == position);
             seeds.extend(
                 own.flat_map(|method| &method.seeds)
@@ -313,7 +316,8 @@ fn metric_curves(
         curve
     };
     Ok(MetricCurves {
-        metric: metric.clone(),
+        metric: metric.name.clone(),
+        metric_card: metric.clone(),
         step_unit: problem.budget_unit.clone(),
         window: aligned.window,
         methods: entries.iter().enumerate().map(method_curve).collect(),

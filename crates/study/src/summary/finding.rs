@@ -14,9 +14,12 @@ pub(super) type Scores = Vec<Vec<f64>>;
 pub(super) fn finding(summary: &StudySummary, scores: &[Scores], bootstrap: &Bootstrap) -> Result<String> {
     let measured: Vec<(&MethodSummary, &Scores)> =
         summary.methods.iter().zip(scores).filter(|(method, _)| !method.iqm.is_nan()).collect();
-    let unit =
-        if summary.metric.unit.is_empty() { String::new() } else { format!(" {}", summary.metric.unit) };
-    let metric = &summary.metric.name;
+    let unit = if summary.metric_card.unit.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", summary.metric_card.unit)
+    };
+    let metric = &summary.metric;
     let mut text = match measured[..] {
         [] => return Ok("No run has ended yet.".into()),
         [(only, _)] => {

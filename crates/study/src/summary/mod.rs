@@ -36,7 +36,9 @@ pub struct StudySummary {
     /// The problem, or the problems with commas between them.
     pub problem: String,
     /// What the methods are compared by: the problem's first metric, or `normalized score` over several problems.
-    pub metric: MetricRecord,
+    pub metric: String,
+    /// That metric's unit, direction and meaning.
+    pub metric_card: MetricRecord,
     /// The label that `improvement` refers to.
     pub baseline: String,
     /// What can be said, in a sentence or two.
@@ -131,7 +133,9 @@ pub struct ProblemSummary {
     /// What it asks.
     pub summary: String,
     /// The metric that methods are compared by.
-    pub metric: MetricRecord,
+    pub metric: String,
+    /// Its unit, direction and meaning.
+    pub metric_card: MetricRecord,
     /// The best possible value of it, where it is known.
     pub optimum: Option<f64>,
     /// Length of a run, in `budget_unit`.
@@ -148,7 +152,9 @@ pub struct ProblemSummary {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MetricCurves {
     /// The metric.
-    pub metric: MetricRecord,
+    pub metric: String,
+    /// Its unit, direction and meaning.
+    pub metric_card: MetricRecord,
     /// The unit of the steps.
     pub step_unit: String,
     /// If runs recorded at different steps: each value is the mean over a window of so many steps.
