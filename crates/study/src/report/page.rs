@@ -93,12 +93,13 @@ fn head(out: &mut String, summary: &StudySummary) {
         );
     }
     if summary.runs_failed > 0 {
-        let _ = write!(
-            out,
-            " {} failed and {} as infinitely bad.",
-            counted(summary.runs_failed, "run"),
-            if summary.runs_failed == 1 { "counts" } else { "count" }
-        );
+        let counts = match (summary.runs_failed, summary.problems.len()) {
+            (1, 1) => "counts as infinitely bad",
+            (_, 1) => "count as infinitely bad",
+            (1, _) => "counts as infinitely bad on its problem and as 0 over all",
+            _ => "count as infinitely bad on their problem and as 0 over all",
+        };
+        let _ = write!(out, " {} failed and {counts}.", counted(summary.runs_failed, "run"));
     }
     out.push_str("</p></header>\n");
 }
