@@ -8,6 +8,9 @@
 //! - **fails** if it lies wholly on the other side,
 //! - is **not shown** otherwise; also if a run is missing or there are fewer than two seeds, which give no interval.
 //!
+//! Intervals from very few seeds are too narrow: they exclude zero whenever all seeds point the same way, which without any
+//! difference happens to 3 seeds one time in four. A verdict from fewer than six seeds says so in its note.
+//!
 //! Two sides that are equal in every resample meet `<=` and `>=`. A claim holds if all its expectations do, fails if one
 //! does, and is not shown otherwise.
 
@@ -21,6 +24,9 @@ use super::expression::{Expectation, Relation};
 use super::paper::Claim;
 use crate::statistics::{Bootstrap, Estimate, Pairing, interquartile_mean};
 use crate::store::{ProblemRecord, RunRecord, RunStatus, Store, StudyId};
+
+/// From this many seeds on, all of them point the same way by chance in less than 5 % of the cases.
+const ENOUGH_SEEDS: usize = 6;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -121,7 +127,7 @@ pub struct Measured {
     pub verdict: Verdict,
     /// The numbers behind it.
     pub values: Values,
-    /// Why nothing could be said, or which runs are missing; `None` if all went well.
+    /// Why nothing could be said, which runs are missing, that seeds are few; `None` if all went well.
     pub note: Option<String>,
 }
 
@@ -206,10 +212,11 @@ fn measure(
                     Some(trouble) => Err(trouble),
                     None => {
                         let key = (run.id.0, reading.metric.as_str());
-                        if let Entry::Vacant(vacant) = curves.entry(key) {
-                            vacant.insert(store.points(run.id, &reading.metric)?);
-                        }
-                        match reading.of(&curves[&key], run.spec.budget.unwrap_or(budget)) {
+                        let points = match curves.entry(key) {
+                            Entry::Occupied(known) => known.into_mut(),
+                            Entry::Vacant(place) => place.insert(store.points(run.id, &reading.metric)?),
+                        };
+                        match reading.of(points, run.spec.budget.unwrap_or(budget)) {
                             Some(value) if value.is_finite() => Ok(value),
                             Some(value) => Err(format!("{reading} is {value}")),
                             None => Err(format!("no value for {reading}")),
@@ -250,7 +257,17 @@ fn measure(
             Verdict::of_difference(expectation.relation, Estimate { value: values.difference, low, high })
         }
     };
+    let note = note.or_else(|| (seeds < ENOUGH_SEEDS && low < high).then(|| caution(seeds)));
     Ok(Measured { expression: expectation.text.clone(), problem: name.to_owned(), verdict, values, note })
+}
+
+/// What has to be said about an interval from this few seeds.
+fn caution(seeds: usize) -> String {
+    let percent = 200.0 * 0.5_f64.powi(seeds as i32);
+    format!(
+        "{seeds} seeds are few: without any difference they all point the same way {percent:.0} % of the time; \
+         take at least {ENOUGH_SEEDS}"
+    )
 }
 
 /// Why a run's values don't count, if they don't.

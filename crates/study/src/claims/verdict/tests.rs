@@ -105,6 +105,16 @@ fn values_are_interquartile_means_by_hand() {
 }
 
 #[test]
+fn a_verdict_from_few_seeds_says_so() {
+    let few = store(3, |label, seed| [0.0, seed as f64 * f64::from(u8::from(label == "b")) + 1.0]);
+    let measured = &verdict(&["loss(b) - loss(a) >= -1"], &few).expectations[0];
+    assert_eq!(measured.verdict, Verdict::Holds);
+    let note = measured.note.as_ref().unwrap();
+    assert!(note.starts_with("3 seeds are few") && note.contains("25 %"), "{note}");
+    assert_eq!(verdict(&["loss(a) < loss(b)"], &paired()).expectations[0].note, None);
+}
+
+#[test]
 fn without_variance_equality_meets_the_weak_relations_only() {
     let study = store(SEEDS, |_, _| [1.0, 1.0]);
     assert_eq!(says("loss(a) <= loss(b)", &study), Verdict::Holds);
