@@ -34,6 +34,8 @@ struct Shared {
     panicked: AtomicBool,
     stop: AtomicBool,
     sleeping: Vec<AtomicBool>,
+    /// Workers that have made all the memory they will ever need.
+    ready: AtomicUsize,
 }
 
 impl Pool {
@@ -54,6 +56,9 @@ impl Pool {
                     .expect("the operating system starts a thread")
             })
             .collect();
+        while shared.ready.load(Ordering::Acquire) < extra {
+            std::thread::yield_now();
+        }
         Pool { shared, workers }
     }
 
@@ -151,6 +156,9 @@ impl Shared {
 
     fn work(&self, number: usize) {
         crate::gemm::prepare_thread();
+        // A thread makes its handle when it first asks for it.
+        let _ = std::thread::current();
+        self.ready.fetch_add(1, Ordering::Release);
         let mut idle = 0;
         while !self.stop.load(Ordering::Relaxed) {
             if self.help(number + 1) {
