@@ -4,12 +4,14 @@
 //! from the second-level cache, a few rows of the left one stay in the first-level cache, and a tile of the result is
 //! summed in registers. It is written here, and not taken from a crate, because three things matter to small
 //! networks that general products do not offer: what follows a product (bias, activation) runs on rows that are still
-//! in cache, nothing is allocated, and the order of every sum is fixed by the shapes alone.
+//! in cache, nothing is allocated, and every number of the result is summed in the same order, whatever else is
+//! computed beside it: a product may be cut into blocks of rows and columns in any way without changing a bit.
 
 use std::cell::UnsafeCell;
 
-use crate::Float;
+use crate::kernels::sum_of;
 use crate::simd::{self, Level};
+use crate::{Float, multiversion};
 
 /// Depth of a block: a tile is summed over this many products before it is written.
 const DEPTH: usize = 256;
@@ -39,6 +41,11 @@ impl<'a, F> Matrix<'a, F> {
     /// The same numbers with rows and columns exchanged.
     pub(crate) fn transposed(self) -> Self {
         Matrix { row: self.column, column: self.row, ..self }
+    }
+
+    /// The columns from `first` on.
+    pub(crate) fn starting_at_column(self, first: usize) -> Self {
+        self.transposed().starting_at_row(first).transposed()
     }
 
     /// The rows from `first` on.
@@ -72,6 +79,9 @@ type Tile<F> = unsafe fn(
 /// Copies `depth` rows (distance `row`) of one panel's full width, one after another.
 type CopyRows<F> = unsafe fn(from: *const F, row: usize, depth: usize, to: *mut F);
 
+/// Copies `count` rows of `depth` numbers (distance `row`) to rows [`ROW`] apart.
+type CopyLeft<F> = unsafe fn(from: *const F, row: usize, count: usize, depth: usize, to: *mut F);
+
 /// Copies `count` rows of `depth` numbers (distance `row`) to the columns of a panel: `to[p * width + j]`.
 type Transpose<F> =
     unsafe fn(from: *const F, row: usize, count: usize, depth: usize, to: *mut F, width: usize);
@@ -89,6 +99,8 @@ pub(crate) struct Kernel<F: 'static> {
     copy_columns: CopyRows<F>,
     /// For a left panel packed column after column.
     copy_rows: CopyRows<F>,
+    /// For a left panel packed row after row.
+    copy_left: CopyLeft<F>,
 }
 
 /// A register of several numbers.
@@ -215,6 +227,26 @@ macro_rules! kernel {
                     }
                 }
             }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn copy_left(from: *const $float, row: usize, count: usize, depth: usize, to: *mut $float) {
+                const CHUNK: usize = 16;
+                for i in 0..count {
+                    // SAFETY: the caller's duty.
+                    unsafe {
+                        let (from, to) = (from.add(i * row), to.add(i * ROW));
+                        let mut p = 0;
+                        while p + CHUNK <= depth {
+                            let values = from.add(p).cast::<[$float; CHUNK]>().read_unaligned();
+                            to.add(p).cast::<[$float; CHUNK]>().write_unaligned(values);
+                            p += CHUNK;
+                        }
+                        while p < depth {
+                            *to.add(p) = *from.add(p);
+                            p += 1;
+                        }
+                    }
+                }
+            }
             Kernel {
                 rows: $rows,
                 columns: $vectors * <$vector as Vector<$float>>::LANES,
@@ -223,6 +255,7 @@ macro_rules! kernel {
                 transpose: $transpose,
                 copy_columns: copy::<{ $vectors * <$vector as Vector<$float>>::LANES }>,
                 copy_rows: copy::<$rows>,
+                copy_left,
             }
         };
     };
@@ -504,7 +537,7 @@ pub(crate) fn prepare_thread() {
     PACKED.with(|_| ());
 }
 
-/// `c <- [c +] a b` on this thread, with `c` of `m` rows `c_row` apart, `a` `m x k`, `b` `k x n`.
+/// `c <- [c +] a b` on this thread, whole rows of it, with `c` of `m` rows `c_row` apart, `a` `m x k`, `b` `k x n`.
 ///
 /// `done(first_row, rows, first_column, columns)` is called for every part of `c` as soon as it is final.
 ///
@@ -523,7 +556,7 @@ pub(crate) fn product<F: Float>(
     let (pointer, len) = (c.as_mut_ptr(), c.len());
     // SAFETY: `c` is a unique slice with room for the result; `done` gets it while the product does not write.
     unsafe {
-        product_at([m, n, k], pointer, c_row, add, a, b, |i, rows, j, columns| {
+        product_whole_at([m, n, k], pointer, c_row, add, a, b, |i, rows, j, columns| {
             done(std::slice::from_raw_parts_mut(pointer, len), i, rows, j, columns);
         });
     }
@@ -600,6 +633,80 @@ pub(crate) unsafe fn product_at<F: Float>(
     });
 }
 
+/// The most columns of a result that counts as narrow.
+pub(crate) const NARROW: usize = 4;
+/// Rows of a narrow result that are computed transposed at one time.
+const NARROW_ROWS: usize = 256;
+
+/// As [`product_at`], for a result of whatever width that is *not* cut into blocks of columns: a narrow one, which
+/// would waste most of a tile, is made of inner products, or computed transposed.
+///
+/// # Safety
+/// As [`product_at`].
+pub(crate) unsafe fn product_whole_at<F: Float>(
+    [m, n, k]: [usize; 3],
+    c: *mut F,
+    c_row: usize,
+    add: bool,
+    a: Matrix<'_, F>,
+    b: Matrix<'_, F>,
+    mut done: impl FnMut(usize, usize, usize, usize),
+) {
+    if n > NARROW || m == 0 || n == 0 || k == 0 || k > PANELS / NARROW {
+        // SAFETY: the caller's duty.
+        return unsafe { product_at([m, n, k], c, c_row, add, a, b, done) };
+    }
+    a.check(m, k);
+    b.check(k, n);
+    if a.column == 1 {
+        PACKED.with(|packed| {
+            // SAFETY: as in `product_at`; `k` numbers for each of at most `NARROW` columns fit.
+            let columns =
+                unsafe { std::slice::from_raw_parts_mut((&mut *packed.get()).as_mut_ptr().cast(), n * k) };
+            for (j, column) in columns.chunks_exact_mut(k).enumerate() {
+                for (p, to) in column.iter_mut().enumerate() {
+                    *to = b.data[p * b.row + j * b.column];
+                }
+            }
+            for i in 0..m {
+                // SAFETY: a row of the result.
+                let c = unsafe { std::slice::from_raw_parts_mut(c.add(i * c_row), n) };
+                inner_products(&a.data[i * a.row..i * a.row + k], columns, c, add);
+            }
+        });
+    } else {
+        let mut transposed = [F::ZERO; NARROW * NARROW_ROWS];
+        for first in (0..m).step_by(NARROW_ROWS) {
+            let rows = NARROW_ROWS.min(m - first);
+            let right = a.transposed().starting_at_column(first);
+            // SAFETY: there is room, and nobody else knows of it.
+            unsafe {
+                let place = transposed.as_mut_ptr();
+                product_at([n, rows, k], place, NARROW_ROWS, false, b.transposed(), right, |_, _, _, _| ());
+            }
+            for i in 0..rows {
+                // SAFETY: a row of the result.
+                let c = unsafe { std::slice::from_raw_parts_mut(c.add((first + i) * c_row), n) };
+                for (j, c) in c.iter_mut().enumerate() {
+                    let sum = transposed[j * NARROW_ROWS + i];
+                    *c = if add { *c + sum } else { sum };
+                }
+            }
+        }
+    }
+    done(0, m, 0, n);
+}
+
+multiversion! {
+    /// `c[j] <- [c[j] +] row . column j`.
+    fn inner_products[F: Float](row: &[F], columns: &[F], c: &mut [F], add: bool) |simd| {
+        for (c, column) in c.iter_mut().zip(columns.chunks_exact(row.len())) {
+            let sum = sum_of([row, column], |[x, y]| x * y);
+            *c = if add { *c + sum } else { sum };
+        }
+    }
+}
+
 /// Sets `count` rows of `width` numbers, `row` apart, to 0.
 ///
 /// # Safety
@@ -661,9 +768,7 @@ unsafe fn pack_left<F: Float>(
     unsafe {
         let from = a.data.as_ptr().add(i0 * a.row + p0 * a.column);
         if a.column == 1 {
-            for i in 0..rows {
-                std::ptr::copy_nonoverlapping(from.add(i * a.row), to.add(i * ROW), depth);
-            }
+            (kernel.copy_left)(from, a.row, rows, depth, to);
             kernel.by_row
         } else {
             // A whole panel's width at a time, as far as the data go; what is too much is not read again.
@@ -713,6 +818,14 @@ mod tests {
             (Matrix::new(&at, m).transposed(), Matrix::new(&bt, k).transposed()),
         ] {
             for add in [false, true] {
+                let mut c = before.clone();
+                // SAFETY: room for the result.
+                unsafe {
+                    product_whole_at([m, n, k], c.as_mut_ptr(), n, add, left, right, |_, _, _, _| ());
+                }
+                for i in 0..m * n {
+                    assert_eq!(c[i], wanted[i] + if add { before[i] } else { 0.0 }, "whole, {m} x {n} x {k}");
+                }
                 let mut c = before.clone();
                 let mut finished = vec![0; m * n];
                 product([m, n, k], &mut c, n, add, left, right, |_, i0, rows, j0, columns| {

@@ -3,48 +3,66 @@
 use crate::{Float, multiversion};
 
 /// Lanes of one accumulator in sums: a fixed number, so that a sum is the same at every vector width.
-const LANES: usize = 16;
-const ACCUMULATORS: usize = 4;
+pub(crate) const LANES: usize = 16;
+/// Numbers that are summed apart from each other: four accumulators.
+const STRIDE: usize = 4 * LANES;
 
-/// Sum of `f(index)` over `0 .. len`, in 16 lanes times 4 accumulators that are added pairwise at the end.
+/// Sum of `f` over slices walked in step, in 16 lanes times 4 accumulators that are added pairwise at the end.
 #[inline(always)]
-pub(crate) fn sum_of<F: Float>(len: usize, f: impl Fn(usize) -> F) -> F {
-    const STRIDE: usize = LANES * ACCUMULATORS;
-    let mut total = [F::ZERO; LANES];
-    let mut i = 0;
-    if len >= STRIDE {
-        let mut lanes = [[F::ZERO; LANES]; ACCUMULATORS];
-        while i + STRIDE <= len {
-            for (a, accumulator) in lanes.iter_mut().enumerate() {
-                for (l, lane) in accumulator.iter_mut().enumerate() {
-                    *lane += f(i + a * LANES + l);
-                }
-            }
-            i += STRIDE;
+pub(crate) fn sum_of<F: Float, const N: usize>(slices: [&[F]; N], f: impl Fn([F; N]) -> F) -> F {
+    let len = slices[0].len();
+    let slices = slices.map(|x| &x[..len]);
+    let mut sums = [F::ZERO; STRIDE];
+    let whole = len / STRIDE * STRIDE;
+    let mut start = 0;
+    while start < whole {
+        let chunks: [&[F; STRIDE]; N] = slices.map(|x| chunk(x, start));
+        for (l, sum) in sums.iter_mut().enumerate() {
+            *sum += f(std::array::from_fn(|i| chunks[i][l]));
         }
-        for l in 0..LANES {
-            total[l] = (lanes[0][l] + lanes[1][l]) + (lanes[2][l] + lanes[3][l]);
-        }
+        start += STRIDE;
     }
-    while i + LANES <= len {
-        for (l, lane) in total.iter_mut().enumerate() {
-            *lane += f(i + l);
+    let mut lanes: [F; LANES] =
+        std::array::from_fn(|l| (sums[l] + sums[l + LANES]) + (sums[l + 2 * LANES] + sums[l + 3 * LANES]));
+    let whole = len / LANES * LANES;
+    while start < whole {
+        let chunks: [&[F; LANES]; N] = slices.map(|x| chunk(x, start));
+        for (l, lane) in lanes.iter_mut().enumerate() {
+            *lane += f(std::array::from_fn(|i| chunks[i][l]));
         }
-        i += LANES;
+        start += LANES;
     }
+    let mut sum = sum_lanes(lanes);
+    while start < len {
+        sum += f(std::array::from_fn(|i| slices[i][start]));
+        start += 1;
+    }
+    sum
+}
+
+/// The part of a slice that starts at `start`, its length known to the compiler.
+#[inline(always)]
+pub(crate) fn chunk<F, const N: usize>(x: &[F], start: usize) -> &[F; N] {
+    x[start..start + N].first_chunk().expect("the range has this length")
+}
+
+/// As [`chunk`], to write to.
+#[inline(always)]
+pub(crate) fn chunk_mut<F, const N: usize>(x: &mut [F], start: usize) -> &mut [F; N] {
+    x[start..start + N].first_chunk_mut().expect("the range has this length")
+}
+
+/// The sum of 16 lanes, pairwise.
+#[inline(always)]
+pub(crate) fn sum_lanes<F: Float>(mut lanes: [F; LANES]) -> F {
     let mut width = LANES / 2;
     while width > 0 {
         for l in 0..width {
-            total[l] += total[l + width];
+            lanes[l] += lanes[l + width];
         }
         width /= 2;
     }
-    let mut sum = total[0];
-    while i < len {
-        sum += f(i);
-        i += 1;
-    }
-    sum
+    lanes[0]
 }
 
 /// Maximum of a slice; NaN if any is NaN, minus infinity if empty.
@@ -126,13 +144,13 @@ multiversion! {
 
     /// The sum of a slice.
     pub(crate) fn sum[F: Float](x: &[F]) -> F |simd| {
-        sum_of(x.len(), |i| x[i])
+        sum_of([x], |[x]| x)
     }
 
     /// `out[r] <- sum of row r`, for rows of `width`.
     pub(crate) fn sum_rows[F: Float](x: &[F], width: usize, out: &mut [F]) |simd| {
         for (out, row) in out.iter_mut().zip(x.chunks_exact(width)) {
-            *out = sum_of(width, |i| row[i]);
+            *out = sum_of([row], |[x]| x);
         }
     }
 
@@ -174,7 +192,7 @@ multiversion! {
             for (y, &x) in y.iter_mut().zip(x) {
                 *y = (x - max).exp();
             }
-            let scale = F::ONE / sum_of(width, |i| y[i]);
+            let scale = F::ONE / sum_of([y], |[y]| y);
             for y in y.iter_mut() {
                 *y *= scale;
             }
@@ -185,7 +203,7 @@ multiversion! {
     pub(crate) fn logsumexp_rows[F: Float](x: &[F], width: usize, out: &mut [F]) |simd| {
         for (x, out) in x.chunks_exact(width).zip(out.iter_mut()) {
             let max = max_of(x);
-            *out = if max.is_finite() { max + sum_of(width, |i| (x[i] - max).exp()).ln() } else { max };
+            *out = if max.is_finite() { max + sum_of([x], |[x]| (x - max).exp()).ln() } else { max };
         }
     }
 }

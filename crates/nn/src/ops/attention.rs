@@ -266,7 +266,7 @@ multiversion! {
             for p in row.iter_mut() {
                 *p = (*p * scale - max).exp();
             }
-            let sum = sum_of(row.len(), |i| row[i]);
+            let sum = sum_of([row], |[p]| p);
             let share = F::ONE / sum;
             for p in row.iter_mut() {
                 *p *= share;
@@ -285,7 +285,7 @@ multiversion! {
             let seen = (seen + r).min(n);
             // The sum of p dp over the keys is the inner product of the output and its gradient.
             let (g, o) = (&dout[r * row..r * row + width], &out[r * row..r * row + width]);
-            let level = sum_of(width, |i| g[i] * o[i]);
+            let level = sum_of([g, o], |[g, o]| g * o);
             let normalizer = normalizers[r];
             let (p, p_hidden) = p.split_at_mut(seen);
             let (dp, dp_hidden) = dp.split_at_mut(seen);

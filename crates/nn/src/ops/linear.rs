@@ -1,7 +1,7 @@
 //! A linear layer with its bias and activation, for every member of an ensemble.
 
 use super::elementwise::{ActivationFunction, derivative_formula, with_activation};
-use super::matmul::rows_per_block;
+use super::matmul::{Grid, products};
 use crate::backward::Pass;
 use crate::gemm::{Matrix, product};
 use crate::pool::Parts;
@@ -45,11 +45,12 @@ impl Sizes {
 
     /// Calls `f(member, first row, count)` for blocks of rows, in parallel.
     fn blocks<F: Float>(&self, core: &crate::tape::Core<F>, f: impl Fn(usize, usize, usize) + Sync) {
-        let rows = rows_per_block(self.rows, self.inputs * self.outputs, self.members);
-        let blocks = self.rows.div_ceil(rows.max(1));
+        let size = [self.rows, self.outputs, self.inputs];
+        let grid = Grid::rows(size, self.members, core.pool.threads());
+        let blocks = grid.blocks();
         core.pool.run(self.members * blocks, |i| {
-            let first = i % blocks * rows;
-            f(i / blocks, first, rows.min(self.rows - first));
+            let [first, count, _, _] = grid.block(i % blocks, self.rows, self.outputs);
+            f(i / blocks, first, count);
         });
     }
 }
@@ -110,16 +111,9 @@ impl<F: Float> Operation<F> for Linear<F> {
             }
         });
         pass.accumulate(weight, |dw, add| {
-            // Blocks of weight rows: outputs are split, the sum over the batch never is.
-            let parts = Parts::new(dw);
-            let by_input = Sizes { rows: s.inputs, inputs: s.rows, ..s };
-            by_input.blocks(core, |e, first, count| {
-                // SAFETY: the rows of different blocks do not overlap.
-                let dw = unsafe { parts.part((e * s.inputs + first) * s.outputs, count * s.outputs) };
-                let x = Matrix { data: &s.x(x.data, e, 0, s.rows)[first..], row: 1, column: s.inputs };
-                let dz = Matrix::new(rows_of(e, 0, s.rows), s.outputs);
-                product([count, s.outputs, s.rows], dw, s.outputs, add, x, dz, nothing);
-            });
+            let x_of = |e: usize| Matrix::new(s.x(x.data, e, 0, s.rows), s.inputs).transposed();
+            let dz_of = |e: usize| Matrix::new(rows_of(e, 0, s.rows), s.outputs);
+            products(core, s.members, [s.inputs, s.outputs, s.rows], dw, add, x_of, dz_of);
         });
         if let Some(bias) = bias {
             pass.accumulate(bias, |db, add| {

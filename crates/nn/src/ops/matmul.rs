@@ -1,7 +1,7 @@
 //! Products of matrices, batched.
 
 use crate::backward::Pass;
-use crate::gemm::{Matrix, product};
+use crate::gemm::{Matrix, product_at, product_whole_at};
 use crate::pool::Parts;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tape::{Core, Operation, Stored};
@@ -38,45 +38,94 @@ impl<F: Float> Operation<F> for MatMul<F> {
 }
 
 /// Least multiplications in one block of a product that is cut up.
-const BLOCK_WORK: usize = 1 << 19;
+const BLOCK_WORK: usize = 1 << 18;
 
-/// Rows in one block of a product of `rows` rows that cost `work` multiplications each, with `others` products
-/// beside it: a function of shapes alone.
-pub(crate) fn rows_per_block(rows: usize, work: usize, others: usize) -> usize {
-    let wanted = 4usize.div_ceil(others.max(1));
-    let most = (rows * work / BLOCK_WORK).max(1);
-    rows.div_ceil(wanted.min(most)).next_multiple_of(16).min(rows.max(1))
+/// How many blocks of rows and of columns a product is cut into, for threads to share. The blocks have no say in the
+/// bits of the result, so their number may follow the threads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grid {
+    rows: [usize; 2],
+    columns: [usize; 2],
 }
 
-impl<F: Float> Core<F> {
-    /// `c[i] <- a[i] b[i]` for a batch; `a` and `b` give the matrix of every member.
-    pub(crate) fn batched_product<'a>(
-        &self,
-        batch: usize,
-        [m, n, k]: [usize; 3],
-        c: &mut [F],
-        a: impl Fn(usize) -> Matrix<'a, F> + Sync,
-        b: impl Fn(usize) -> Matrix<'a, F> + Sync,
-    ) {
-        let rows = rows_per_block(m, n * k, batch);
-        let blocks = m.div_ceil(rows).max(1);
-        let out = Parts::new(c);
-        self.pool.run(batch * blocks, |i| {
-            let (member, first) = (i / blocks, i % blocks * rows);
-            let count = rows.min(m - first);
-            // SAFETY: the rows of different blocks do not overlap.
-            let c = unsafe { out.part((member * m + first) * n, count * n) };
-            product(
-                [count, n, k],
-                c,
-                n,
-                false,
-                a(member).starting_at_row(first),
-                b(member),
-                |_, _, _, _, _| (),
-            );
-        });
+impl Grid {
+    /// For one of `others` products of `m x k` by `k x n`.
+    pub(crate) fn new([m, n, k]: [usize; 3], others: usize, threads: usize) -> Self {
+        let work = m * n * k;
+        let blocks = if threads == 1 || others >= 2 * threads {
+            1
+        } else {
+            // Two blocks a thread where there is much to do, so that a thread that is held up costs less.
+            let many = if work * others > 1 << 26 { 2 } else { 1 };
+            (many * threads).div_ceil(others.max(1)).min(work / BLOCK_WORK).max(1)
+        };
+        // Every block of rows packs its share of the right operand again, every block of columns that of the left.
+        let mut best = (usize::MAX, 1);
+        for rows in 1..=blocks {
+            let columns = blocks / rows;
+            if rows * columns < blocks {
+                continue;
+            }
+            let packing = rows * k * n + columns * k * m;
+            if packing < best.0 {
+                best = (packing, rows);
+            }
+        }
+        let by_rows = best.1;
+        let size = |len: usize, parts: usize, unit: usize| {
+            len.div_ceil(parts).next_multiple_of(unit).min(len.max(1))
+        };
+        let (row, column) = (size(m, by_rows, 12), size(n, blocks / by_rows, 32));
+        Grid { rows: [row, m.div_ceil(row)], columns: [column, n.div_ceil(column)] }
     }
+
+    /// In blocks of rows only.
+    pub(crate) fn rows([m, n, k]: [usize; 3], others: usize, threads: usize) -> Self {
+        let grid = Self::new([m, n, k], others, threads);
+        let blocks = grid.blocks();
+        let row = m.div_ceil(blocks.max(1)).next_multiple_of(12).min(m.max(1));
+        Grid { rows: [row, m.div_ceil(row)], columns: [n.max(1), 1] }
+    }
+
+    pub(crate) fn blocks(&self) -> usize {
+        self.rows[1] * self.columns[1]
+    }
+
+    /// First row, rows, first column and columns of a block.
+    pub(crate) fn block(&self, i: usize, m: usize, n: usize) -> [usize; 4] {
+        let (row, column) = (i / self.columns[1] * self.rows[0], i % self.columns[1] * self.columns[0]);
+        [row, self.rows[0].min(m - row), column, self.columns[0].min(n - column)]
+    }
+}
+
+/// `c <- [c +] a b` in blocks that threads share, for every one of `batch` products; `c` holds them one after another.
+pub(crate) fn products<'a, F: Float>(
+    core: &Core<F>,
+    batch: usize,
+    [m, n, k]: [usize; 3],
+    c: &mut [F],
+    add: bool,
+    a: impl Fn(usize) -> Matrix<'a, F> + Sync,
+    b: impl Fn(usize) -> Matrix<'a, F> + Sync,
+) {
+    let grid = Grid::new([m, n, k], batch, core.pool.threads());
+    let blocks = grid.blocks();
+    assert_eq!(c.len(), batch * m * n);
+    let out = Parts::new(c);
+    core.pool.run(batch * blocks, |i| {
+        let member = i / blocks;
+        let [row, rows, column, columns] = grid.block(i % blocks, m, n);
+        let (a, b) = (a(member).starting_at_row(row), b(member).starting_at_column(column));
+        let c = out.at((member * m + row) * n + column);
+        // SAFETY: the blocks of the result do not overlap and lie within it.
+        unsafe {
+            if columns == n {
+                product_whole_at([rows, n, k], c, n, add, a, b, |_, _, _, _| ());
+            } else {
+                product_at([rows, columns, k], c, n, add, a, b, |_, _, _, _| ());
+            }
+        }
+    });
 }
 
 /// Matrix `i` of a batch, or the only one.
@@ -149,7 +198,7 @@ impl<'g, F: Float> Tensor<'g, F> {
         let (data_a, data_b) = (a.data, b.data);
         let a_of = |i| member(data_a, count_a, i, last_a, transpose_self);
         let b_of = |i| member(data_b, count_b, i, last_b, transpose_other);
-        self.core.batched_product(batch, [m, n, k], out, a_of, b_of);
+        products(self.core, batch, [m, n, k], out, false, a_of, b_of);
         let operation =
             MatMul { a: a.store(), b: b.store(), transpose_a: transpose_self, transpose_b: transpose_other };
         self.core.record(out, &shape, &[a, b], operation)

@@ -2,7 +2,7 @@
 
 use super::elementwise::{ActivationFunction, derivative_formula, with_activation};
 use crate::backward::Pass;
-use crate::kernels::{self, sum_of};
+use crate::kernels::{self, LANES, chunk, chunk_mut, sum_lanes, sum_of};
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
 use crate::{Activation, Float, Tensor, multiversion};
@@ -243,8 +243,8 @@ multiversion! {
         let share = F::ONE / F::from_f64(width as f64);
         let rows = x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(statistics.chunks_exact_mut(2));
         for ((x, y), statistics) in rows {
-            let mean = if center { sum_of(width, |i| x[i]) * share } else { F::ZERO };
-            let variance = sum_of(width, |i| (x[i] - mean) * (x[i] - mean)) * share;
+            let mean = if center { sum_of([x], |[x]| x) * share } else { F::ZERO };
+            let variance = sum_of([x], |[x]| (x - mean) * (x - mean)) * share;
             let scale = F::ONE / (variance + epsilon).sqrt();
             statistics[0] = mean;
             statistics[1] = scale;
@@ -261,8 +261,8 @@ multiversion! {
         let width = weight.len();
         let share = F::ONE / F::from_f64(width as f64);
         for y in y.chunks_exact_mut(width) {
-            let mean = sum_of(width, |i| y[i]) * share;
-            let variance = sum_of(width, |i| (y[i] - mean) * (y[i] - mean)) * share;
+            let mean = sum_of([y], |[y]| y) * share;
+            let variance = sum_of([y], |[y]| (y - mean) * (y - mean)) * share;
             let scale = F::ONE / (variance + epsilon).sqrt();
             for ((y, &w), &b) in y.iter_mut().zip(weight).zip(bias) {
                 *y = function.value((*y - mean) * scale * w + b);
@@ -281,27 +281,49 @@ multiversion! {
         let share = F::ONE / F::from_f64(width as f64);
         dw.fill(F::ZERO);
         db.fill(F::ZERO);
+        let whole = width / LANES * LANES;
         let rows = x.chunks_exact(width).zip(y.chunks_exact(width)).zip(g.chunks_exact(width));
         for (r, (((x, y), g), statistics)) in rows.zip(statistics.chunks_exact(2)).enumerate() {
             let (mean, scale) = (statistics[0], statistics[1]);
-            let normal = |i: usize| (x[i] - mean) * scale;
-            let dz = |i: usize| {
-                g[i] * function.derivative(if A::NEEDS_INPUT { normal(i) * weight[i] + bias[i] } else { y[i] })
+            // Of one number: the normalized input and the gradient before the activation.
+            let at = |x: F, y: F, g: F, w: F, b: F| {
+                let normal = (x - mean) * scale;
+                (normal, g * function.derivative(if A::NEEDS_INPUT { normal * w + b } else { y }))
             };
-            for i in 0..width {
-                let d = dz(i);
-                dw[i] += d * normal(i);
+            // Sums of the normalized gradient, along the normalized input and alone.
+            let (mut along, mut level) = ([F::ZERO; LANES], [F::ZERO; LANES]);
+            let mut start = 0;
+            while start < whole {
+                let (x, y, g): (&[F; LANES], &[F; LANES], &[F; LANES]) =
+                    (chunk(x, start), chunk(y, start), chunk(g, start));
+                let (w, b): (&[F; LANES], &[F; LANES]) = (chunk(weight, start), chunk(bias, start));
+                let (dw, db): (&mut [F; LANES], &mut [F; LANES]) = (chunk_mut(dw, start), chunk_mut(db, start));
+                for l in 0..LANES {
+                    let (normal, d) = at(x[l], y[l], g[l], w[l], b[l]);
+                    dw[l] += d * normal;
+                    db[l] += d;
+                    along[l] += d * w[l] * normal;
+                    level[l] += d * w[l];
+                }
+                start += LANES;
+            }
+            let (mut along, mut level) = (sum_lanes(along), sum_lanes(level));
+            for i in whole..width {
+                let (normal, d) = at(x[i], y[i], g[i], weight[i], bias[i]);
+                dw[i] += d * normal;
                 db[i] += d;
+                along += d * weight[i] * normal;
+                level += d * weight[i];
             }
             if dx.is_empty() {
                 continue;
             }
-            let dx = &mut dx[r * width..(r + 1) * width];
-            let along = sum_of(width, |i| dz(i) * weight[i] * normal(i)) * share;
-            let level = if center { sum_of(width, |i| dz(i) * weight[i]) * share } else { F::ZERO };
-            for i in 0..width {
-                let d = (dz(i) * weight[i] - level - normal(i) * along) * scale;
-                dx[i] = if add { dx[i] + d } else { d };
+            let (along, level) = (along * share, if center { level * share } else { F::ZERO });
+            let inputs = x.iter().zip(y).zip(g).zip(weight).zip(bias);
+            for (dx, ((((&x, &y), &g), &w), &b)) in dx[r * width..(r + 1) * width].iter_mut().zip(inputs) {
+                let (normal, d) = at(x, y, g, w, b);
+                let d = (d * w - level - normal * along) * scale;
+                *dx = if add { *dx + d } else { d };
             }
         }
     }

@@ -100,7 +100,7 @@ impl<'g, F: Float> Tensor<'g, F> {
 multiversion! {
     fn softmax_backward[F: Float](y: &[F], g: &[F], width: usize, out: &mut [F], add: bool) |simd| {
         for ((y, g), out) in y.chunks_exact(width).zip(g.chunks_exact(width)).zip(out.chunks_exact_mut(width)) {
-            let dot = kernels::sum_of(width, |i| y[i] * g[i]);
+            let dot = kernels::sum_of([y, g], |[y, g]| y * g);
             if add {
                 for ((out, &y), &g) in out.iter_mut().zip(y).zip(g) {
                     *out += y * (g - dot);
@@ -116,7 +116,7 @@ multiversion! {
     fn log_softmax_rows[F: Float](x: &[F], width: usize, y: &mut [F]) |simd| {
         for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
             let max = kernels::max_of(x);
-            let normalizer = max + kernels::sum_of(width, |i| (x[i] - max).exp()).ln();
+            let normalizer = max + kernels::sum_of([x], |[x]| (x - max).exp()).ln();
             for (y, &x) in y.iter_mut().zip(x) {
                 *y = x - normalizer;
             }
