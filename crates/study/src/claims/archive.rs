@@ -104,7 +104,7 @@ impl Archive {
     }
 
     /// Holds the folder's lock file as long as the result lives.
-    fn lock(&self) -> Result<File> {
+    pub(super) fn lock(&self) -> Result<File> {
         let folder = self.folder();
         fs::create_dir_all(&folder).map_err(|e| Error::io("create the folder", &folder, e))?;
         let path: &Path = &folder.join(".lock");

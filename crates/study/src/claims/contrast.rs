@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn measured_sides_are_subtracted() {
-        let contrast = Contrast::of(&measured("m(a) >= 2 * m(b)", 5.0, 4.0, [[5.0, 7.0], [1.0, 3.0]])).unwrap();
+        let contrast =
+            Contrast::of(&measured("m(a) >= 2 * m(b)", 5.0, 4.0, [[5.0, 7.0], [1.0, 3.0]])).unwrap();
         assert_eq!((contrast.value, contrast.low, contrast.high), (1.0, 0.75, 1.5));
         assert_eq!((contrast.line, contrast.is_difference), (0.0, true));
         assert_eq!(contrast.seeds, [3.0, 1.0]);
@@ -103,6 +104,10 @@ mod tests {
     fn nothing_measured_has_no_contrast() {
         assert_eq!(Contrast::of(&measured("m(a) > m(b)", f64::NAN, 1.0, [[1.0, 1.0]; 2])), None);
         assert_eq!(Contrast::of(&measured("no longer a sentence", 1.0, 1.0, [[1.0, 1.0]; 2])), None);
-        assert_eq!(Contrast::of(&measured("m(a) > 0", 1.0, 0.0, [[1.0, 1.0]; 2])), None, "readings do not fit");
+        assert_eq!(
+            Contrast::of(&measured("m(a) > 0", 1.0, 0.0, [[1.0, 1.0]; 2])),
+            None,
+            "readings do not fit"
+        );
     }
 }

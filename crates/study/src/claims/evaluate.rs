@@ -61,7 +61,12 @@ pub fn evaluate(claim: &Claim, store: &Store, study: StudyId) -> Result<ClaimVer
         lengths: problems.iter().map(RunLength::from).collect(),
         wall_s: runs.iter().map(|run| run.wall_s).sum(),
         measured: runs.iter().filter_map(|run| run.finished.clone()).max(),
-        machines: runs.iter().filter_map(|run| run.machine.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+        machines: runs
+            .iter()
+            .filter_map(|run| run.machine.clone())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         command: record.command,
         quire_version: record.quire_version,
         commit: record.commit,

@@ -35,6 +35,7 @@
 //! | [`verdict`] | [`PaperVerdict`] and all in it: what was found, as plain values |
 //! | [`contrast`] | an expectation's two sides as one number against a line, for figures |
 //! | [`archive`] | [`Archive`]: verdicts kept in files |
+//! | [`sitting`] | [`Sitting`]: what was begun and not ended, to go on with |
 //! | [`standing`] | [`PaperStanding`]: what a paper states beside what was measured of it so far |
 
 pub mod archive;
@@ -42,6 +43,7 @@ pub mod contrast;
 pub mod evaluate;
 pub mod expression;
 pub mod paper;
+pub mod sitting;
 pub mod standing;
 pub mod verdict;
 
@@ -53,6 +55,7 @@ pub use archive::{Archive, Kept};
 pub use contrast::Contrast;
 pub use evaluate::evaluate;
 pub use paper::{Claim, Paper, PaperListing};
+pub use sitting::Sitting;
 pub use standing::{ClaimStanding, PaperStanding, Standing};
 pub use verdict::{ClaimVerdict, Measured, PaperVerdict, RunLength, Statistic, Values, Verdict};
 
@@ -67,13 +70,15 @@ pub fn papers() -> Result<Vec<Paper>> {
     FILES.iter().map(|(name, text)| Paper::parse(&Path::new("papers").join(name), text)).collect()
 }
 
-/// The paper with this slug or arXiv identifier, which may be written with `arXiv:` before it.
+/// The paper with this slug or arXiv identifier. `papers/redq`, `papers/redq.toml` and `arXiv:2101.05982` are understood
+/// too: they cannot be mistaken for the method `redq`.
 ///
 /// # Errors
 /// [`Error::Unknown`] with the nearest slugs if there is none.
 pub fn paper(slug: &str) -> Result<Paper> {
     let papers = papers()?;
     let number = slug.strip_prefix("arXiv:").unwrap_or(slug);
+    let slug = slug.strip_prefix("papers/").map_or(slug, |file| file.strip_suffix(".toml").unwrap_or(file));
     let known: Vec<String> = papers.iter().map(|paper| paper.slug.clone()).collect();
     papers
         .into_iter()

@@ -186,7 +186,7 @@ impl Paper {
                 format!("claim of {}", self.slug),
                 id,
                 self.claims.iter().map(|claim| claim.id.as_str()),
-                format!("quire show {}", self.slug),
+                format!("quire show papers/{}", self.slug),
             )
         })
     }

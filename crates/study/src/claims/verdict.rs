@@ -135,11 +135,7 @@ pub struct RunLength {
 
 impl From<&ProblemRecord> for RunLength {
     fn from(problem: &ProblemRecord) -> Self {
-        RunLength {
-            problem: problem.name.clone(),
-            budget: problem.budget,
-            unit: problem.budget_unit.clone(),
-        }
+        RunLength { problem: problem.name.clone(), budget: problem.budget, unit: problem.budget_unit.clone() }
     }
 }
 

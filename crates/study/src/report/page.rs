@@ -5,10 +5,10 @@ use std::fmt::Write;
 use quire_core::{Direction, OptionMap};
 use serde_json::Value;
 
-use super::{document, escape};
 use super::figures::{CHART_STYLE, curves_figure, profile_figure};
 use super::svg::strip::StripAxis;
 use super::svg::{COLOR_COUNT, COLORS, color};
+use super::{document, escape};
 use crate::format::{counted, decimals, duration, number};
 use crate::store::RunStatus;
 use crate::summary::{MethodSummary, MetricCurves, ProblemSummary, StudySummary};

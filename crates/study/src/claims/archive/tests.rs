@@ -114,7 +114,8 @@ fn a_damaged_file_is_named_and_left_alone() {
     let path = archive.file("on-a");
     let half = fs::read(&path).unwrap()[..200].to_vec();
     fs::write(&path, &half).unwrap();
-    for error in [archive.read("on-a").unwrap_err(), archive.keep(&paper(), &verdict("first", false, 5)).unwrap_err()]
+    for error in
+        [archive.read("on-a").unwrap_err(), archive.keep(&paper(), &verdict("first", false, 5)).unwrap_err()]
     {
         let message = error.to_string();
         assert!(message.contains("on-a.json") && message.contains("move it away"), "{message}");

@@ -33,10 +33,7 @@ fn a_paper_is_read() {
     assert_eq!((paper.slug.as_str(), paper.claims.len()), ("on-m", 1));
     let claim = paper.claim("better").unwrap();
     let full = claim.study_spec(false, None);
-    assert_eq!(
-        (full.name.as_str(), &full.seeds[..], full.steps),
-        ("on-m-better", &[0, 1, 2, 3][..], None)
-    );
+    assert_eq!((full.name.as_str(), &full.seeds[..], full.steps), ("on-m-better", &[0, 1, 2, 3][..], None));
     let quick = claim.study_spec(true, None);
     assert_eq!((&quick.seeds[..], quick.steps), (&[7, 9][..], Some(10)));
     assert_eq!(claim.study_spec(true, Some(3)).seeds, [0, 1, 2]);
@@ -80,7 +77,6 @@ fn errors_name_line_and_column() {
     let twice = format!("{GOOD}\n{}", &GOOD[GOOD.find("[[claims]]").unwrap()..]);
     let message = read(&twice).unwrap_err().to_string();
     assert!(message.contains(":24:6: claim `better` is given twice"), "{message}");
-    let none =
-        read("title = \"\"\narxiv = \"\"\nwing = \"\"\nmethods = []\nprotocol = \"\"\nclaims = []\n");
+    let none = read("title = \"\"\narxiv = \"\"\nwing = \"\"\nmethods = []\nprotocol = \"\"\nclaims = []\n");
     assert!(none.unwrap_err().to_string().contains("at least one claim"));
 }

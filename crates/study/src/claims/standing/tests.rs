@@ -17,7 +17,8 @@ fn paper(expectation: &str, arxiv: &str) -> Paper {
 /// The verdict of a study of `paper` whose returns are the seeds.
 fn measured(paper: &Paper, quick: bool) -> ClaimVerdict {
     let mut store = Store::in_memory().unwrap();
-    let plan = paper.claims[0].plan(&crate::registry(), quick, None, "quire x".into(), Some("abc".into())).unwrap();
+    let plan =
+        paper.claims[0].plan(&crate::registry(), quick, None, "quire x".into(), Some("abc".into())).unwrap();
     let study = store.add_study(&plan).unwrap();
     while let Some(run) = store.claim(study, "a machine").unwrap() {
         let points = [quire_core::Point { step: 100, metric: "return", value: run.spec.seed as f64 }];
@@ -55,7 +56,10 @@ fn a_claim_stands_where_its_measurement_says() {
     assert_eq!((outdated.verdict, outdated.outdated), (Standing::NotMeasured, true));
     assert!(outdated.measurement.is_none() && !outdated.quick);
     let json = serde_json::to_value(&outdated).unwrap();
-    assert_eq!((&json["verdict"], &json["expectations"][0]), (&"not measured".into(), &"return(dqn) < 9".into()));
+    assert_eq!(
+        (&json["verdict"], &json["expectations"][0]),
+        (&"not measured".into(), &"return(dqn) < 9".into())
+    );
 }
 
 #[test]

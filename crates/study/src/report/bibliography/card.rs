@@ -27,7 +27,7 @@ pub(super) fn card(out: &mut String, paper: &PaperStanding<'_>, titled: bool) {
     let gave = if methods.is_empty() { String::new() } else { format!(" · gave {}", methods.join(", ")) };
     let _ = write!(
         out,
-        r#"<p class="note meta">{locator} · wing <code>{}</code>{gave} · <code>quire show {}</code></p>"#,
+        r#"<p class="note meta">{locator} · wing <code>{}</code>{gave} · <code>quire show papers/{}</code></p>"#,
         escape(paper.wing),
         escape(paper.slug)
     );

@@ -86,10 +86,12 @@ fn expectations(out: &mut String, verdict: &ClaimVerdict) {
         } else {
             String::new()
         };
-        let note = measured.note.as_ref().map_or_else(String::new, |note| {
-            format!(r#"<p class="note caution">{}</p>"#, escape(note))
-        });
-        let picture = contrast.as_ref().map_or_else(String::new, |contrast| interval(contrast, &in_words(contrast)));
+        let note = measured
+            .note
+            .as_ref()
+            .map_or_else(String::new, |note| format!(r#"<p class="note caution">{}</p>"#, escape(note)));
+        let picture =
+            contrast.as_ref().map_or_else(String::new, |contrast| interval(contrast, &in_words(contrast)));
         let _ = write!(
             out,
             r#"<tr><td><code>{}</code>{on}</td><td>{}{note}</td><td class="picture">{picture}</td><td>{}</td></tr>"#,
@@ -116,7 +118,8 @@ fn numbers(measured: &Measured, contrast: Option<&Contrast>) -> String {
     } else {
         String::new()
     };
-    let mut out = format!(r#"{what}<span class="value">{}</span>{ends}<ul class="readings">"#, show(contrast.value));
+    let mut out =
+        format!(r#"{what}<span class="value">{}</span>{ends}<ul class="readings">"#, show(contrast.value));
     for reading in &measured.values.readings {
         let value = number(reading.value, decimals([reading.value]));
         let _ = write!(out, "<li><code>{}</code> {value}</li>", escape(&reading.reading));
@@ -162,9 +165,10 @@ fn facts(out: &mut String, verdict: &ClaimVerdict) {
         Some(commit) => format!("Quire {}, commit {commit}", verdict.quire_version),
         None => format!("Quire {}", verdict.quire_version),
     };
-    let when = verdict.measured.as_deref().map_or_else(String::new, |time| {
-        format!(" · {}", time.split('T').next().unwrap_or_default())
-    });
+    let when = verdict
+        .measured
+        .as_deref()
+        .map_or_else(String::new, |time| format!(" · {}", time.split('T').next().unwrap_or_default()));
     let report = verdict.report.as_ref().map_or_else(String::new, |report| {
         format!(
             r#"<p class="more"><a href="../{}">Study {}: curves, options, every run</a></p>"#,
@@ -192,7 +196,11 @@ fn unmeasured(out: &mut String, slug: &str, claim: &ClaimStanding<'_>) {
         Some(steps) => format!(", {} steps a run", count(steps)),
         None => String::new(),
     };
-    let once = if claim.outdated { "It was measured when it was stated otherwise, which does not count now. " } else { "" };
+    let once = if claim.outdated {
+        "It was measured when it was stated otherwise, which does not count now. "
+    } else {
+        ""
+    };
     let _ = write!(
         out,
         r#"</ul><p class="note">{once}On {}, {}{length}: <code>quire reproduce {} --claim {}</code></p>"#,

@@ -76,7 +76,7 @@ fn page(title: &str, body: &str) -> String {
 }
 
 /// How many claims of how many papers stand where, in a sentence or two.
-fn finding(papers: &[PaperStanding<'_>]) -> String {
+pub fn finding(papers: &[PaperStanding<'_>]) -> String {
     let claims: Vec<&ClaimStanding<'_>> = papers.iter().flat_map(|paper| &paper.claims).collect();
     let measured: Vec<_> = claims.iter().filter(|claim| claim.verdict != Standing::NotMeasured).collect();
     let of = match papers {
@@ -87,7 +87,8 @@ fn finding(papers: &[PaperStanding<'_>]) -> String {
         return format!("Nothing has been measured yet of {of}.");
     }
     let count = |verdict: &str| measured.iter().filter(|claim| claim.verdict.as_str() == verdict).count();
-    let plural = |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
+    let plural =
+        |count: usize, one: &str, more: &str| format!("{count} {}", if count == 1 { one } else { more });
     let quick = match measured.iter().filter(|claim| claim.quick).count() {
         0 => String::new(),
         quick => format!(" {} on a quick measurement only.", plural(quick, "rests", "rest")),

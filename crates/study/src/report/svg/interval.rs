@@ -15,6 +15,8 @@ const HEIGHT: f64 = 72.0;
 const MARGIN: f64 = 10.0;
 /// The height at which the interval lies; above it there is room for a word.
 const MIDDLE: f64 = 34.0;
+/// How much of either side of the line is shown at least, as a part of the way to the farthest value.
+const SIDE: f64 = 0.2;
 
 /// Draws a contrast: the expected side shaded, the line, the interval as a box, the number as a bar, a dot a seed.
 /// `label` says the same in words.
@@ -22,6 +24,10 @@ pub fn interval(contrast: &Contrast, label: &str) -> String {
     let Contrast { value, low, high, line, .. } = *contrast;
     let mut values = vec![value, low, high, line];
     values.extend(&contrast.seeds);
+    // Both sides of the line are to be seen, also where everything lies on one.
+    let reach = values.iter().filter(|value| value.is_finite()).map(|value| (value - line).abs());
+    let reach = reach.fold(0.0, f64::max);
+    values.extend([line - SIDE * reach, line + SIDE * reach]);
     let scale = Scale::linear(values, (MARGIN + 8.0, WIDTH - MARGIN - 8.0));
     let place = |value: f64| scale.place(value);
     let mut out = format!(
@@ -88,12 +94,8 @@ pub fn interval(contrast: &Contrast, label: &str) -> String {
             at((MIDDLE + offset).clamp(radius, FLOOR - radius))
         );
     }
-    let _ = write!(
-        out,
-        r#"<line class="border" x1="{p}" x2="{p}" y1="2" y2="{}"/>"#,
-        at(FLOOR),
-        p = at(split)
-    );
+    let _ =
+        write!(out, r#"<line class="border" x1="{p}" x2="{p}" y1="2" y2="{}"/>"#, at(FLOOR), p = at(split));
     let _ = write!(
         out,
         r#"<line class="iqm" x1="{p}" x2="{p}" y1="{}" y2="{}"/></svg>"#,
@@ -122,13 +124,14 @@ mod tests {
     #[test]
     fn the_expected_side_is_the_one_that_the_relation_names() {
         let less = interval(&contrast(Relation::Less, vec![2.0]), "2 < 5");
-        // The axis runs from 0 (near, so included) to 5.2, on 18 to 322 units: 5 lies at 310.3, 2 at 134.9.
+        // The farthest value is 4 from the line, so the axis has to hold 1 to 5.8 and runs from 0 (near, so included) to
+        // 5.8 + 0.05 * 4.8 = 6.04, on 18 to 322 units: 5 lies at 269.7, 2 at 118.7.
         assert_eq!(attribute(&less, "expected", "x"), 10.0);
-        assert_eq!(attribute(&less, "expected", "width"), 300.3);
-        assert_eq!(attribute(&less, "border", "x1"), 310.3);
-        assert_eq!(attribute(&less, "iqm", "x1"), 134.9);
+        assert_eq!(attribute(&less, "expected", "width"), 259.7);
+        assert_eq!(attribute(&less, "border", "x1"), 269.7);
+        assert_eq!(attribute(&less, "iqm", "x1"), 118.7);
         let greater = interval(&contrast(Relation::AtLeast, vec![2.0]), "2 >= 5");
-        assert_eq!(attribute(&greater, "expected", "x"), 310.3);
+        assert_eq!(attribute(&greater, "expected", "x"), 269.7);
         assert!(greater.contains("2 &gt;= 5") && !greater.contains("class=\"side\""), "no room for the word");
     }
 
