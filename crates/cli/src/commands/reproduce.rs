@@ -61,7 +61,8 @@ pub fn run(args: &Reproduce, global: &Global) -> Result<ExitCode> {
     sitting.end(asked.iter().flat_map(|(_, claims)| claims.iter().copied()))?;
     if global.json {
         match verdicts.as_slice() {
-            [only] if !args.all => terminal::json(only)?,
+            // One paper was named, so one is given; several or all are a list, whatever was found in it.
+            [only] if papers.len() == 1 && !args.all => terminal::json(only)?,
             several => terminal::json(&several)?,
         }
     } else {

@@ -45,7 +45,9 @@ pub fn run(args: &Show, global: &Global) -> Result<ExitCode> {
         show_problem(problem.as_ref(), global)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if let Ok(paper) = claims::paper(&args.name) {
+    let paper = claims::paper(&args.name);
+    if paper.is_ok() || args.name.starts_with("papers/") || args.name.starts_with("arXiv:") {
+        let paper = paper?;
         let standing = standing(&paper, global)?;
         if global.json {
             terminal::json(&standing)?;
