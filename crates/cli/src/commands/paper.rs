@@ -133,7 +133,11 @@ fn print_expectation(measured: &Measured) {
         number(high),
         measured.problem
     ));
-    for reading in &values.readings {
+    for (position, reading) in values.readings.iter().enumerate() {
+        // One that is read on both sides need not be told twice.
+        if values.readings[..position].iter().any(|told| told.reading == reading.reading) {
+            continue;
+        }
         print(styled(
             FAINT,
             format!("      {} = {} ({})", reading.reading, number(reading.value), values.statistic),
