@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::parser::DEEPEST;
 use super::*;
 
 fn sides(text: &str, readings: &[f64]) -> (f64, f64) {
