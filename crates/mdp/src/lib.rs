@@ -8,7 +8,9 @@
 //! | [`explore`] | family: learn by acting in an unknown MDP |
 //! | [`control`] | family: learn action values transition by transition |
 //! | [`regularized`] | family: value iteration on backups that err, kept near its last policy |
+//! | [`average_reward`] | family: learn while living one endless life, paid by the average reward |
 
+pub mod average_reward;
 pub mod control;
 pub mod explore;
 pub mod finite;
@@ -26,7 +28,13 @@ pub fn wing() -> Wing {
     Wing {
         name: "mdp",
         summary: "finite Markov decision processes: exploring, planning, evaluating on tables",
-        problems: [explore::problems(), control::problems(), regularized::problems()].concat(),
+        problems: [
+            explore::problems(),
+            control::problems(),
+            regularized::problems(),
+            average_reward::problems(),
+        ]
+        .concat(),
         open: |_| None,
     }
 }

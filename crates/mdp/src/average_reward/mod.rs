@@ -1,0 +1,139 @@
+//! Family: learn while living one endless life, and be paid by the average reward.
+//!
+//! Nothing is discounted and nothing is reset: an agent acts, sees the reward and the next state, and acts again. It is
+//! scored by its regret, T steps of the optimal average reward J* minus what it was paid.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`local_fitted`] | LOOP: optimism over a finite class of hypotheses, few changes of policy |
+//! | [`best_fit`] | the hypothesis that fits best, with random actions in place of optimism |
+//! | [`hypotheses`] | a class of hypotheses, and the excess losses of what it predicted |
+//! | [`ucrl2`] | UCRL2: optimism over all models that the counts allow |
+//! | [`random_policy`] | actions at random |
+//! | [`worlds`] | what the problems are made of |
+//! | [`problem`] | the problems |
+//! | [`run`] | a run: step after step, one record every hundredth |
+
+pub mod best_fit;
+pub mod hypotheses;
+pub mod local_fitted;
+pub mod problem;
+pub mod random_policy;
+pub mod run;
+pub mod ucrl2;
+pub mod worlds;
+
+use std::sync::Arc;
+
+use quire_core::{About, MethodCard, OptionMap, Options, Result, Rng, Seeds, options};
+use rand::RngExt;
+
+pub use hypotheses::Hypotheses;
+pub use problem::problems;
+
+/// What an agent is told.
+#[derive(Clone)]
+pub struct Setting {
+    /// The number of states S.
+    pub states: usize,
+    /// The number of actions A.
+    pub actions: usize,
+    /// The class that the truth is known to be in, if the problem has one.
+    pub hypotheses: Option<Arc<Hypotheses>>,
+    /// Where its random streams come from.
+    pub seeds: Seeds,
+}
+
+/// The role: act, observe, for ever.
+pub trait Agent: Send {
+    /// The action in `state`.
+    fn act(&mut self, state: usize) -> usize;
+
+    /// Takes in one step: `action` in `state` paid `reward` in [0, 1] and led to `next`.
+    fn observe(&mut self, state: usize, action: usize, reward: f64, next: usize);
+
+    /// The current policy as action probabilities, `[S, A]`.
+    fn policy(&self) -> Vec<f64>;
+
+    /// How often the agent has replaced its policy; `None` if it changes all the time.
+    fn switches(&self) -> Option<u64> {
+        None
+    }
+
+    /// The hypothesis that it acts on.
+    fn hypothesis(&self) -> Option<usize> {
+        None
+    }
+
+    /// The average reward per step that it takes its policy to earn.
+    fn estimated_gain(&self) -> Option<f64> {
+        None
+    }
+
+    /// The whole state, generators included.
+    fn save(&self) -> Vec<u8>;
+
+    /// Goes on from what [`Agent::save`] returned.
+    fn restore(&mut self, saved: &[u8]) -> Result<()>;
+}
+
+/// A method of this family: an agent that is made from typed options.
+pub trait Method: Agent + Sized + 'static {
+    /// Its options.
+    type Options: Options;
+
+    /// Name, summary, source.
+    const ABOUT: About;
+
+    /// Whether it works only where [`Setting::hypotheses`] are given.
+    const NEEDS_HYPOTHESES: bool = false;
+
+    /// Makes the agent. Fails if the options don't suit the setting.
+    fn new(setting: &Setting, options: Self::Options) -> Result<Self>;
+}
+
+/// A row of the family's table of methods.
+pub struct Entry {
+    /// The card.
+    pub card: fn() -> MethodCard,
+    /// Whether it works only where a class of hypotheses is given.
+    pub needs_hypotheses: bool,
+    /// Makes the agent from the options that the user has set, laid over the defaults.
+    pub make: fn(&Setting, &OptionMap) -> Result<Box<dyn Agent>>,
+}
+
+impl Entry {
+    const fn of<M: Method>() -> Self {
+        Entry {
+            card: || M::ABOUT.card::<M::Options>(),
+            needs_hypotheses: M::NEEDS_HYPOTHESES,
+            make: make::<M>,
+        }
+    }
+}
+
+fn make<M: Method>(setting: &Setting, set: &OptionMap) -> Result<Box<dyn Agent>> {
+    Ok(Box::new(M::new(setting, options::resolve(&[set])?)?))
+}
+
+/// The methods of this family.
+pub const METHODS: &[Entry] = &[
+    Entry::of::<local_fitted::Loop>(),
+    Entry::of::<best_fit::BestFit>(),
+    Entry::of::<ucrl2::Ucrl2>(),
+    Entry::of::<random_policy::RandomPolicy>(),
+];
+
+/// An action drawn from `probabilities`, `[A]`.
+pub fn draw(probabilities: &[f64], rng: &mut Rng) -> usize {
+    let mut left: f64 = rng.random();
+    let chosen = probabilities.iter().position(|p| {
+        left -= p;
+        left < 0.0
+    });
+    // Rounding can leave a sliver above the last probability.
+    chosen.unwrap_or(probabilities.len() - 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! The problems: lives without end, some with a class of hypotheses that holds the truth.
+
+use std::sync::Arc;
+
+use quire_core::{
+    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
+    Seeds,
+};
+
+use super::run::{AverageRewardRun, POLICY, World};
+use super::worlds::{TRUTH, goal_grid, perturbed_river_swims, random_kernels};
+use super::{Entry, Hypotheses, METHODS, draw};
+use crate::finite::FiniteMdp;
+
+/// Steps of an evaluation.
+const EVALUATION_STEPS: usize = 1_000;
+
+/// A life without end in a finite MDP.
+pub struct AverageRewardProblem {
+    card: ProblemCard,
+    methods: Vec<MethodCard>,
+    kind: Kind,
+}
+
+/// How the world comes from the seed of a run.
+enum Kind {
+    /// The same for all.
+    Known(fn() -> Result<FiniteMdp>),
+    /// A class drawn by the seed, with the truth in place [`TRUTH`].
+    Class(fn(u64) -> Result<Vec<FiniteMdp>>),
+}
+
+/// The problems of this family.
+pub fn problems() -> Vec<Arc<dyn Problem>> {
+    let listed = [
+        AverageRewardProblem::new(
+            "random-kernels-40",
+            "live in one of 40 random models of 3 states and 2 actions, not knowing in which (one class a seed)",
+            "ours",
+            3_000,
+            Kind::Class(random_kernels),
+        ),
+        AverageRewardProblem::new(
+            "river-swim-200",
+            "swim for ever in RiverSwim of 6 states, one of 200 perturbed forms of it (one class a seed)",
+            "Strehl & Littman 2008; the class is ours",
+            20_000,
+            Kind::Class(perturbed_river_swims),
+        ),
+        AverageRewardProblem::new(
+            "goal-grid-5x5",
+            "walk for ever from corner to corner of a 5 x 5 grid; only the goal pays",
+            "the grid of arXiv:2301.12083, without its ends of episodes",
+            100_000,
+            Kind::Known(|| goal_grid(5)),
+        ),
+        AverageRewardProblem::new(
+            "goal-grid-3x3",
+            "the same on a 3 x 3 grid",
+            "the grid of arXiv:2301.12083, smaller and without its ends of episodes",
+            20_000,
+            Kind::Known(|| goal_grid(3)),
+        ),
+    ];
+    listed.into_iter().map(|problem| Arc::new(problem) as Arc<dyn Problem>).collect()
+}
+
+impl AverageRewardProblem {
+    fn new(name: &str, summary: &str, source: &str, budget: u64, kind: Kind) -> Self {
+        let metric = |name, direction, summary| Metric { name, unit: "", direction, summary };
+        let has_class = matches!(kind, Kind::Class(_));
+        let mut metrics = vec![
+            metric("regret", Direction::Lower, "steps times the optimal average reward, minus what was paid"),
+            metric("average_reward", Direction::Higher, "average reward per step since the last record"),
+            metric("switches", Direction::Neutral, "how often the policy has been replaced"),
+            metric(
+                "estimated_gain",
+                Direction::Neutral,
+                "average reward that the agent takes its policy to earn",
+            ),
+        ];
+        if has_class {
+            let summary = "1 if the agent acts on the true hypothesis, else 0";
+            metrics.push(metric("true_hypothesis", Direction::Higher, summary));
+        }
+        AverageRewardProblem {
+            card: ProblemCard {
+                name: name.to_owned(),
+                summary: summary.to_owned(),
+                wing: "mdp",
+                metrics,
+                optimum: Some(0.0),
+                budget,
+                budget_unit: "steps",
+                source: source.to_owned(),
+                tags: vec!["tabular", "average reward", "exploration"],
+            },
+            methods: METHODS
+                .iter()
+                .filter(|entry| has_class || !entry.needs_hypotheses)
+                .map(|entry| (entry.card)())
+                .collect(),
+            kind,
+        }
+    }
+
+    fn world(&self, seed: u64) -> Result<World> {
+        match self.kind {
+            Kind::Known(make) => World::new(make()?, None),
+            Kind::Class(make) => {
+                let models = make(seed)?;
+                let class = Arc::new(Hypotheses::new(&models)?);
+                World::new(models[TRUTH].clone(), Some((class, TRUTH)))
+            }
+        }
+    }
+
+    fn run(&self, spec: &RunSpec) -> Result<AverageRewardRun> {
+        let card = self.method(&spec.method)?;
+        let entry: &Entry =
+            METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
+        let options = card.options.with(&[&spec.options])?;
+        match spec.budget.unwrap_or(self.card.budget) {
+            0 => Err(Error::Usage("a run needs at least one step; give --steps a larger number".into())),
+            budget => AverageRewardRun::start(spec, budget, self.world(spec.seed)?, entry, options),
+        }
+    }
+}
+
+impl Problem for AverageRewardProblem {
+    fn card(&self) -> &ProblemCard {
+        &self.card
+    }
+
+    fn methods(&self) -> &[MethodCard] {
+        &self.methods
+    }
+
+    fn start(&self, spec: &RunSpec) -> Result<Box<dyn Run>> {
+        Ok(Box::new(self.run(spec)?))
+    }
+
+    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
+        Ok(Box::new(self.run(spec)?.restore(saved)?))
+    }
+
+    /// Average rewards of the policy over 1,000 steps from the start, in the world of the artefact's seed.
+    fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
+        let world = self.world(artefact.seed)?;
+        let (states, actions) = (world.mdp.states(), world.mdp.actions());
+        let bytes = artefact.file(POLICY)?;
+        let policy: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+        let fits = bytes.len() == 8 * states * actions
+            && policy.chunks_exact(actions).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+        if !fits {
+            return Err(Error::Failed(format!("the policy in {POLICY} does not fit {}", self.card.name)));
+        }
+        let scores = (0..repetitions as u64).map(|life| {
+            let mut rng = Seeds::new(seed).nth("life", life).stream("life");
+            let mut state = world.mdp.sample_start(&mut rng);
+            let mut sum = 0.0;
+            for _ in 0..EVALUATION_STEPS {
+                let action = draw(&policy[state * actions..][..actions], &mut rng);
+                sum += world.mdp.reward(state, action);
+                state = world.mdp.sample_next(state, action, &mut rng);
+            }
+            sum / EVALUATION_STEPS as f64
+        });
+        Ok(Evaluation { metric: "average_reward".into(), scores: scores.collect() })
+    }
+}

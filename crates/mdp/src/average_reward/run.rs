@@ -1,0 +1,149 @@
+//! A run: one life, a record every hundredth of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quire_core::{Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state};
+use serde::{Deserialize, Serialize};
+
+use super::worlds::{SWEEPS, TOLERANCE};
+use super::{Agent, Entry, Hypotheses, Setting};
+use crate::finite::FiniteMdp;
+use crate::solve::relative_value_iteration;
+
+/// Points of the curve in a run, at most; one [`Run::step`] makes one of them.
+const RECORDS: u64 = 100;
+/// The artefact's file with the last policy, `[S, A]`, little-endian f64.
+pub const POLICY: &str = "policy.f64";
+
+/// Where a life is led.
+pub struct World {
+    /// The true model.
+    pub mdp: FiniteMdp,
+    /// Its optimal average reward J*.
+    pub optimal_gain: f64,
+    /// The class that the agent is told of, and where the truth is in it.
+    pub class: Option<(Arc<Hypotheses>, usize)>,
+}
+
+impl World {
+    /// Solves the model for J*.
+    ///
+    /// # Errors
+    /// Those of the solver.
+    pub fn new(mdp: FiniteMdp, class: Option<(Arc<Hypotheses>, usize)>) -> Result<Self> {
+        let optimal_gain = relative_value_iteration(&mdp, TOLERANCE, SWEEPS)?.gain;
+        Ok(World { mdp, optimal_gain, class })
+    }
+}
+
+/// An agent in its world.
+pub struct AverageRewardRun {
+    spec: RunSpec,
+    budget: u64,
+    options: OptionMap,
+    world: World,
+    agent: Box<dyn Agent>,
+    place: Place,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Place {
+    step: u64,
+    state: usize,
+    paid: f64,
+    dynamics: Rng,
+}
+
+impl AverageRewardRun {
+    /// Starts a life of `budget` steps. `options` are all options of the method.
+    pub fn start(
+        spec: &RunSpec,
+        budget: u64,
+        world: World,
+        entry: &Entry,
+        options: OptionMap,
+    ) -> Result<Self> {
+        let seeds = Seeds::new(spec.seed);
+        let setting = Setting {
+            states: world.mdp.states(),
+            actions: world.mdp.actions(),
+            hypotheses: world.class.as_ref().map(|(class, _)| Arc::clone(class)),
+            seeds: seeds.child("agent"),
+        };
+        let mut dynamics = seeds.stream("dynamics");
+        let state = world.mdp.sample_start(&mut dynamics);
+        Ok(AverageRewardRun {
+            agent: (entry.make)(&setting, &spec.options)?,
+            place: Place { step: 0, state, paid: 0.0, dynamics },
+            spec: spec.clone(),
+            budget,
+            options,
+            world,
+        })
+    }
+
+    /// Takes over a saved state.
+    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
+        let (place, agent): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        self.agent.restore(&agent)?;
+        Ok(self)
+    }
+
+    fn kind(&self) -> String {
+        let RunSpec { method, problem, seed, .. } = &self.spec;
+        format!("{method} on {problem}, seed {seed}, {} steps", self.budget)
+    }
+}
+
+impl Run for AverageRewardRun {
+    fn step(&mut self, trace: &mut Trace) -> Result<Progress> {
+        let World { mdp, optimal_gain, class } = &self.world;
+        let Place { step, state, paid, dynamics } = &mut self.place;
+        let (first, paid_before) = (*step, *paid);
+        let until = self.budget.min(first + self.budget.div_ceil(RECORDS));
+        while *step < until {
+            let action = self.agent.act(*state);
+            let reward = mdp.reward(*state, action);
+            let next = mdp.sample_next(*state, action, dynamics);
+            self.agent.observe(*state, action, reward, next);
+            *paid += reward;
+            *state = next;
+            *step += 1;
+        }
+        trace.record(until, "regret", until as f64 * optimal_gain - *paid);
+        trace.record(until, "average_reward", (*paid - paid_before) / (until - first) as f64);
+        if let Some(switches) = self.agent.switches() {
+            trace.record(until, "switches", switches as f64);
+        }
+        if let Some(gain) = self.agent.estimated_gain() {
+            trace.record(until, "estimated_gain", gain);
+        }
+        if let (Some((_, truth)), Some(hypothesis)) = (class, self.agent.hypothesis()) {
+            trace.record(until, "true_hypothesis", f64::from(u8::from(hypothesis == *truth)));
+        }
+        Ok(if until == self.budget { Progress::Done(Reason::Budget) } else { Progress::Continue })
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        (self.place.step, self.budget)
+    }
+
+    fn save(&self) -> Vec<u8> {
+        state::encode(&self.kind(), &(&self.place, self.agent.save()))
+    }
+
+    fn artefact(&self) -> Option<Artefact> {
+        let policy = self.agent.policy().iter().flat_map(|p| p.to_le_bytes()).collect();
+        Some(Artefact {
+            kind: "policy".into(),
+            problem: self.spec.problem.clone(),
+            method: self.spec.method.clone(),
+            options: self.options.clone(),
+            seed: self.spec.seed,
+            steps: self.place.step,
+            files: BTreeMap::from([(POLICY.to_owned(), policy)]),
+        })
+    }
+}
