@@ -9,18 +9,28 @@
 //! | [`best_fit`] | the hypothesis that fits best, with random actions in place of optimism |
 //! | [`hypotheses`] | a class of hypotheses, and the excess losses of what it predicted |
 //! | [`ucrl2`] | UCRL2: optimism over all models that the counts allow |
+//! | [`mac`] | MAC: actor-critic with multi-level estimates |
+//! | [`vanilla_actor_critic`] | the same on trajectories of a fixed length |
+//! | [`reinforce`] | REINFORCE on segments |
+//! | [`ppgae`] | policy gradient with advantages from windows |
+//! | [`actor_critic`] | what these four share |
 //! | [`random_policy`] | actions at random |
 //! | [`worlds`] | what the problems are made of |
 //! | [`problem`] | the problems |
 //! | [`run`] | a run: step after step, one record every hundredth |
 
+pub mod actor_critic;
 pub mod best_fit;
 pub mod hypotheses;
 pub mod local_fitted;
+pub mod mac;
+pub mod ppgae;
 pub mod problem;
 pub mod random_policy;
+pub mod reinforce;
 pub mod run;
 pub mod ucrl2;
+pub mod vanilla_actor_critic;
 pub mod worlds;
 
 use std::sync::Arc;
@@ -121,6 +131,10 @@ pub const METHODS: &[Entry] = &[
     Entry::of::<local_fitted::Loop>(),
     Entry::of::<best_fit::BestFit>(),
     Entry::of::<ucrl2::Ucrl2>(),
+    Entry::of::<mac::Mac>(),
+    Entry::of::<vanilla_actor_critic::VanillaActorCritic>(),
+    Entry::of::<reinforce::Reinforce>(),
+    Entry::of::<ppgae::Ppgae>(),
     Entry::of::<random_policy::RandomPolicy>(),
 ];
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use quire_core::options::parse_assignments;
-use quire_core::{OptionMap, Progress, RunSpec, Seeds, Trace, options};
+use quire_core::{OptionMap, Seeds, options};
+use rand::RngExt;
 
-use super::best_fit::BestFit;
-use super::hypotheses::{ExcessLosses, Loss};
-use super::local_fitted::{Loop, LoopOptions, Updates, theory_beta};
-use super::ucrl2::{Ucrl2, Ucrl2Options, most_favorable};
-use super::worlds::{TRUTH, goal_grid, kernel_model, perturbed_river_swims, random_kernels};
-use super::*;
+use super::super::best_fit::BestFit;
+use super::super::hypotheses::{ExcessLosses, Hypotheses, Loss};
+use super::super::local_fitted::{Loop, LoopOptions, Updates, theory_beta};
+use super::super::ucrl2::{Ucrl2, Ucrl2Options, most_favorable};
+use super::super::worlds::{TRUTH, goal_grid, kernel_model, perturbed_river_swims, random_kernels};
+use super::super::{Agent, METHODS, Method, Setting, problems};
+use super::{last, live};
 use crate::finite::FiniteMdp;
 use crate::solve::{gain_and_bias, relative_value_iteration};
 
@@ -29,35 +31,6 @@ fn setting(models: &[FiniteMdp]) -> Setting {
         hypotheses: Some(Arc::new(Hypotheses::new(models).unwrap())),
         seeds: Seeds::new(3),
     }
-}
-
-/// Lets `agent` live `steps` steps in `mdp`; `each` sees it before every action is judged. Returns what it was paid.
-fn live<A: Agent>(agent: &mut A, mdp: &FiniteMdp, seed: u64, steps: usize, mut each: impl FnMut(&A)) -> f64 {
-    let mut rng = Seeds::new(seed).stream("life");
-    let mut state = mdp.sample_start(&mut rng);
-    let mut paid = 0.0;
-    for _ in 0..steps {
-        let action = agent.act(state);
-        each(agent);
-        let next = mdp.sample_next(state, action, &mut rng);
-        agent.observe(state, action, mdp.reward(state, action), next);
-        paid += mdp.reward(state, action);
-        state = next;
-    }
-    paid
-}
-
-/// The last values of a whole run's metrics.
-fn last(problem: &str, method: &str, set: &[&str], seed: u64, steps: u64) -> impl Fn(&str) -> f64 + use<> {
-    let problems = problems();
-    let problem = problems.iter().find(|listed| listed.card().name == problem).unwrap();
-    let options = parse_assignments(set).unwrap();
-    let spec = RunSpec { options, budget: Some(steps), ..RunSpec::new(&problem.card().name, method, seed) };
-    let mut run = problem.start(&spec).unwrap();
-    let mut trace = Trace::new();
-    while run.step(&mut trace).unwrap() == Progress::Continue {}
-    let points = trace.take();
-    move |metric| points.iter().rfind(|point| point.metric == metric).unwrap().value
 }
 
 #[test]
