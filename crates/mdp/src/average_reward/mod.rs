@@ -15,6 +15,7 @@
 //! | [`ppgae`] | policy gradient with advantages from windows |
 //! | [`actor_critic`] | what these four share |
 //! | [`random_policy`] | actions at random |
+//! | [`stationary_mean`] | what multi-level estimates do, without the learning |
 //! | [`worlds`] | what the problems are made of |
 //! | [`problem`] | the problems |
 //! | [`run`] | a run: step after step, one record every hundredth |
@@ -29,17 +30,22 @@ pub mod problem;
 pub mod random_policy;
 pub mod reinforce;
 pub mod run;
+pub mod stationary_mean;
 pub mod ucrl2;
 pub mod vanilla_actor_critic;
 pub mod worlds;
 
 use std::sync::Arc;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Result, Rng, Seeds, options};
+use quire_core::{About, MethodCard, OptionMap, Options, Problem, Result, Rng, Seeds, options};
 use rand::RngExt;
 
 pub use hypotheses::Hypotheses;
-pub use problem::problems;
+
+/// The problems of this family.
+pub fn problems() -> Vec<Arc<dyn Problem>> {
+    [problem::problems(), stationary_mean::problems()].concat()
+}
 
 /// What an agent is told.
 #[derive(Clone)]

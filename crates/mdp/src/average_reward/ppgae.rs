@@ -40,7 +40,15 @@ impl Default for PpgaeOptions {
     }
 }
 
-impl Options for PpgaeOptions {}
+impl Options for PpgaeOptions {
+    fn validate(&self) -> Result<()> {
+        if self.window > self.epoch {
+            let message = format!("must not exceed the epoch, {}; got {}", self.epoch, self.window);
+            return Err(Error::option("window", message));
+        }
+        Ok(())
+    }
+}
 
 /// The agent.
 pub struct Ppgae {
@@ -65,10 +73,6 @@ impl Method for Ppgae {
 
     fn new(setting: &Setting, options: PpgaeOptions) -> Result<Self> {
         options::check(&options)?;
-        if options.window > options.epoch {
-            let message = format!("must not exceed the epoch, {}; got {}", options.epoch, options.window);
-            return Err(Error::option("window", message));
-        }
         Ok(Ppgae { options, learner: ActorCritic::new(setting), epoch: Vec::new() })
     }
 }
