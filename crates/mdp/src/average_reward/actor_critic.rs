@@ -89,7 +89,18 @@ pub struct ActorCritic {
     /// Where actions come from.
     pub rng: Rng,
     #[serde(skip)]
-    scratch: Vec<f64>,
+    scratch: Scratch,
+}
+
+/// Memory that updates reuse.
+#[derive(Debug, Clone, Default)]
+struct Scratch {
+    /// `[A]`.
+    row: Vec<f64>,
+    /// `[S]`.
+    critic: Vec<f64>,
+    /// `[S, A]`.
+    actor: Vec<f64>,
 }
 
 /// c / √(Σ ‖x‖²) with the new `estimate` entered into `squares`, or c; 0 for an estimate that is 0.
@@ -112,7 +123,7 @@ impl ActorCritic {
             gain: 0.0,
             squares: [0.0; 3],
             rng: setting.seeds.stream("actions"),
-            scratch: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -128,10 +139,10 @@ impl ActorCritic {
 
     /// An action drawn from π(·|s).
     pub fn act(&mut self, state: usize) -> usize {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        self.probabilities(state, &mut scratch);
-        let action = draw(&scratch, &mut self.rng);
-        self.scratch = scratch;
+        let mut row = std::mem::take(&mut self.scratch.row);
+        self.probabilities(state, &mut row);
+        let action = draw(&row, &mut self.rng);
+        self.scratch.row = row;
         action
     }
 
@@ -151,17 +162,24 @@ impl ActorCritic {
         step.reward - self.gain + self.values[step.next] - self.values[step.state]
     }
 
-    /// Σ_i c_i ∇ ln π(a_i|s_i), `[S, A]`, over steps with their coefficients c_i.
-    pub fn score(&self, steps: impl Iterator<Item = (Step, f64)>) -> Vec<f64> {
-        let mut sum = vec![0.0; self.logits.len()];
-        let mut row = Vec::new();
+    /// Fills `sum`, `[S, A]`, with Σ_i c_i ∇ ln π(a_i|s_i) over steps with their coefficients c_i; `row` is scratch.
+    pub fn score(&self, steps: impl Iterator<Item = (Step, f64)>, sum: &mut Vec<f64>, row: &mut Vec<f64>) {
+        sum.clear();
+        sum.resize(self.logits.len(), 0.0);
         for (step, coefficient) in steps {
-            self.probabilities(step.state, &mut row);
+            self.probabilities(step.state, row);
             let sum = &mut sum[step.state * self.actions..][..self.actions];
-            sum.iter_mut().zip(&row).for_each(|(sum, p)| *sum -= coefficient * p);
+            sum.iter_mut().zip(&*row).for_each(|(sum, p)| *sum -= coefficient * p);
             sum[step.action] += coefficient;
         }
-        sum
+    }
+
+    /// Moves the policy along [`ActorCritic::score`].
+    pub fn move_along_score(&mut self, options: &StepOptions, steps: impl Iterator<Item = (Step, f64)>) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        self.score(steps, &mut scratch.actor, &mut scratch.row);
+        self.move_actor(options, &scratch.actor);
+        self.scratch = scratch;
     }
 
     /// Moves the policy along `estimate`, `[S, A]`.
@@ -189,16 +207,19 @@ impl ActorCritic {
     /// One update of all three from a trajectory, whose step i counts with `weight(i)`; all estimates are made before
     /// anything moves.
     pub fn update(&mut self, options: &StepOptions, trajectory: &[Step], weight: impl Fn(usize) -> f64) {
+        let mut scratch = std::mem::take(&mut self.scratch);
         let weighted = || trajectory.iter().enumerate().map(|(i, step)| (*step, weight(i)));
         let of_gain = weighted().map(|(step, weight)| weight * (step.reward - self.gain)).sum();
-        let mut of_critic = vec![0.0; self.values.len()];
+        scratch.critic.clear();
+        scratch.critic.resize(self.values.len(), 0.0);
         for (step, weight) in weighted() {
-            of_critic[step.state] += weight * self.temporal_difference(&step);
+            scratch.critic[step.state] += weight * self.temporal_difference(&step);
         }
-        let of_actor =
-            self.score(weighted().map(|(step, weight)| (step, weight * self.temporal_difference(&step))));
+        let coefficients = weighted().map(|(step, weight)| (step, weight * self.temporal_difference(&step)));
+        self.score(coefficients, &mut scratch.actor, &mut scratch.row);
         self.move_gain(options, of_gain);
-        self.move_critic(options, &of_critic);
-        self.move_actor(options, &of_actor);
+        self.move_critic(options, &scratch.critic);
+        self.move_actor(options, &scratch.actor);
+        self.scratch = scratch;
     }
 }

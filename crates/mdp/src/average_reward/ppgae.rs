@@ -123,9 +123,8 @@ impl Agent for Ppgae {
             let length = epoch.len() as f64;
             let weighted =
                 epoch.iter().map(|step| (*step, advantages[step.state * actions + step.action] / length));
-            let of_actor = learner.score(weighted);
+            learner.move_along_score(&options.steps, weighted);
             learner.gain = epoch.iter().map(|step| step.reward).sum::<f64>() / length;
-            learner.move_actor(&options.steps, &of_actor);
             epoch.clear();
         }
     }

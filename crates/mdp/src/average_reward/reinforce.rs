@@ -89,10 +89,9 @@ impl Agent for Reinforce {
             returns_to_go(segment, learner.gain, returns);
             let length = options.length as f64;
             let weighted = segment.iter().zip(&*returns).map(|(step, value)| (*step, value / length));
-            let of_actor = learner.score(weighted);
+            learner.move_along_score(&options.steps, weighted);
             // The first return is the sum of all r - η.
             learner.move_gain(&options.steps, returns[0] / length);
-            learner.move_actor(&options.steps, &of_actor);
             segment.clear();
         }
     }

@@ -154,7 +154,8 @@ fn the_score_is_a_derivative() {
     let mut learner = ActorCritic::new(&setting(2, 3));
     learner.logits = vec![0.3, -0.2, 0.9, 0.1, 0.4, -1.0];
     let step = Step { state: 1, action: 2, reward: 0.0, next: 0 };
-    let score = learner.score([(step, 1.5)].into_iter());
+    let mut score = Vec::new();
+    learner.score([(step, 1.5)].into_iter(), &mut score, &mut Vec::new());
     for (index, measured) in score.iter().enumerate() {
         let log_at = |shift: f64| {
             let mut shifted = learner.clone();
