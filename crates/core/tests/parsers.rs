@@ -275,3 +275,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_choice_is_named_by_a_text() {
+    let refused = |set: Value| {
+        let layer = OptionMap::from_iter([("schedule".to_owned(), set)]);
+        options::resolve::<EveryShape>(&[&layer]).unwrap_err().to_string()
+    };
+    assert_eq!(refused(json!({ "name": 5 })), "option `schedule.name`: is a name, got 5");
+    assert_eq!(
+        refused(json!({ "name": "linaer" })),
+        "option `schedule`: must be one of constant, linear; got `linaer` (did you mean `linear`?)"
+    );
+}
