@@ -185,7 +185,7 @@ struct Workspace {
 }
 
 /// The subset I: M distinct indices below `critics`, where M = m + p is m + 1 with probability p, else m.
-fn draw_subset(subset: f64, critics: usize, rng: &mut Rng) -> Vec<usize> {
+pub(crate) fn draw_subset(subset: f64, critics: usize, rng: &mut Rng) -> Vec<usize> {
     let extra = subset.fract() > 0.0 && rng.random::<f64>() < subset.fract();
     let size = (subset as usize + usize::from(extra)).min(critics);
     sample(rng, critics, size).into_vec()
