@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use quire_core::Seeds;
-use quire_study::{RunStatus, Store};
+use quire_study::{RunStatus, Store, StudyRecord};
 use rand::RngExt;
 use tempfile::tempdir;
 
@@ -92,41 +92,61 @@ fn a_study_killed_at_fifty_random_moments_ends_as_one_never_killed() {
     let undisturbed = tempdir().unwrap();
     let began = Instant::now();
     assert!(quire(undisturbed.path(), &begin).status().unwrap().success());
-    let lasts = began.elapsed().as_secs_f64();
+    let mut lasts = began.elapsed().as_secs_f64();
     let expected = left(undisturbed.path());
     assert_eq!((expected.runs.len(), expected.artefacts.len()), (4, 8));
 
     let mut rng = Seeds::new(20).stream("moments");
-    let (mut kills, mut studies) = (0, 0);
+    let mut kills = 0;
     while kills < KILLS {
         let out = tempdir().unwrap();
+        let mut disturbed = false;
         loop {
-            // A kill before the study was entered leaves nothing to resume.
-            let entered = Store::open(out.path().join("quire.db"))
-                .is_ok_and(|store| !store.studies().unwrap().is_empty());
-            let mut child = quire(out.path(), if entered { &["resume"] } else { &begin }).spawn().unwrap();
-            if kills < KILLS {
-                std::thread::sleep(Duration::from_secs_f64(lasts * rng.random::<f64>()));
-            }
-            match child.try_wait().unwrap() {
-                None if kills < KILLS => {
-                    child.kill().unwrap();
-                    child.wait().unwrap();
-                    kills += 1;
+            let words = match entered(out.path()) {
+                // A kill before the study was entered leaves nothing to resume.
+                None => &begin[..],
+                Some(study) if study.runs_done < study.runs => &["resume"],
+                // The kill came after the last run, while the report was written.
+                Some(_) => break,
+            };
+            let began = Instant::now();
+            let mut child = quire(out.path(), words).spawn().unwrap();
+            let moment = if kills < KILLS { lasts * rng.random::<f64>() } else { f64::INFINITY };
+            if ends_by_itself(&mut child, moment) {
+                if !disturbed {
+                    // The machine may be busier or idler than before; moments beyond the end kill nobody.
+                    lasts = lasts.min(began.elapsed().as_secs_f64());
                 }
-                _ => {
-                    child.wait().unwrap();
-                    break;
-                }
+                break;
             }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            (kills, disturbed) = (kills + 1, true);
         }
         assert!(
             left(out.path()) == expected,
             "after {kills} kills the study differs from the undisturbed one"
         );
-        studies += 1;
     }
-    assert!(studies >= 1);
+}
+
+/// The study in the store, if one was entered.
+fn entered(out: &Path) -> Option<StudyRecord> {
+    let store = Store::open(out.join("quire.db")).ok()?;
+    store.studies().unwrap().pop()
+}
+
+/// Waits for the end of a process, at most until `moment`, in seconds.
+fn ends_by_itself(child: &mut Child, moment: f64) -> bool {
+    let began = Instant::now();
+    while began.elapsed().as_secs_f64() < moment {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "a study that nobody killed failed: {status}");
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    false
 }
 
 /// A shell that limits the size of files to `blocks` of 512 bytes, lets a write beyond it fail instead of ending the
