@@ -197,9 +197,7 @@ fn every_study_and_paper_in_the_book_can_be_planned() {
                 seen.1 += 1;
             } else if code.text.contains("problems") {
                 let study = StudySpec::parse(file, &code.text).unwrap_or_else(|e| panic!("{place}: {e}"));
-                study
-                    .plan(&REGISTRY, String::new(), None)
-                    .unwrap_or_else(|error| panic!("{place}: {error}"));
+                study.plan(&REGISTRY, String::new(), None).unwrap_or_else(|error| panic!("{place}: {error}"));
                 seen.0 += 1;
             }
         }
