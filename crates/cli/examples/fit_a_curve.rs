@@ -27,7 +27,7 @@ fn main() -> Result<()> {
         let predicted = network.forward(graph, &params, graph.constant(&shape, &x));
         let loss = (predicted - graph.constant(&shape, &y)).square().mean();
         if step % 250 == 0 {
-            println!("step {step:4}: mean squared error {:.4}", loss.item());
+            println!("step {step:4}: mean squared error {:.1e}", loss.item());
         }
         loss.gradient(&params, &mut gradient);
         optimizer.step(params.data_mut(), &mut gradient);
