@@ -15,7 +15,7 @@ fn make(rule: &str) -> Box<dyn Optimizer> {
 static SAVED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let save = |rule: &&str| {
         let mut optimizer = make(rule);
-        optimizer.step(&mut [1.0, 2.0, 3.0], &[0.1, 0.2, -0.3]);
+        optimizer.step(&mut [1.0, 2.0, 3.0], &mut [0.1, 0.2, -0.3]);
         optimizer.save()
     };
     RULES.iter().map(save).collect()
@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     for saved in [edits, &changed] {
         let mut optimizer = make(RULES[pick]);
         if optimizer.restore(saved).is_ok() {
-            optimizer.step(&mut [1.0, 2.0, 3.0], &[0.1, 0.2, -0.3]);
+            optimizer.step(&mut [1.0, 2.0, 3.0], &mut [0.1, 0.2, -0.3]);
             let _ = optimizer.save();
         }
     }
