@@ -128,6 +128,9 @@ fn names_exist(command: &Command) -> Result<()> {
             if let Some(problem) = &show.on {
                 registry.problem(problem)?.method(&show.name)?;
             }
+            if let Some(slug) = show.name.strip_prefix("papers/") {
+                return claims::paper(slug).map(|_| ());
+            }
             let known = registry.method(&show.name).map(|_| ());
             known.or_else(|_| registry.problem(&show.name).map(|_| ()))
         }
