@@ -236,7 +236,8 @@ const MOST_WEIGHTS: u128 = 1 << 28;
 /// # Errors
 /// [`Error::Option`] for `option`, the name of the option that holds the widths.
 pub fn check_widths(option: &str, hidden: &[usize], copies: usize) -> Result<()> {
-    let between: u128 = hidden.windows(2).map(|pair| pair[0] as u128 * pair[1] as u128).sum();
+    let products = hidden.windows(2).map(|pair| pair[0] as u128 * pair[1] as u128);
+    let between = products.fold(0_u128, u128::saturating_add);
     let weights = between.saturating_mul(copies as u128);
     if weights > MOST_WEIGHTS {
         let problem = format!("makes {weights} weights; at most {MOST_WEIGHTS} are supported");
