@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use user::{fail, folder, json, quire, succeed, text};
+use user::{fail, folder, json, quire, succeed};
 
 /// A small study: two methods, two seeds.
 const SMALL: &[&str] =

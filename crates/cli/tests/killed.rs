@@ -40,10 +40,13 @@ fn quire(out: &Path, words: &[&str]) -> Command {
     command
 }
 
+/// Label, problem, seed, options, status, reason and length of a run.
+type RunEnd = (String, String, u64, String, RunStatus, Option<String>, u64);
+
 /// Everything that a study leaves: its runs with their ends, every number's bits, every byte of every artefact.
 #[derive(Debug, PartialEq)]
 struct Left {
-    runs: Vec<(String, String, u64, String, RunStatus, Option<String>, u64)>,
+    runs: Vec<RunEnd>,
     points: Vec<(i64, String, u64, u64)>,
     artefacts: BTreeMap<String, Vec<u8>>,
 }

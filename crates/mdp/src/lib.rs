@@ -2,6 +2,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
+//! | [`file`] | a user's own model, from JSON or NPZ |
 //! | [`finite`] | [`FiniteMdp`]: plain arrays, dense or sparse |
 //! | [`solve`] | exact solutions: discounted, episodic, average reward |
 //! | [`worlds`] | GridWorld, RiverSwim, chain, ring, Garnet |
@@ -11,6 +12,7 @@
 
 pub mod control;
 pub mod explore;
+pub mod file;
 pub mod finite;
 pub mod posterior;
 pub mod regularized;
@@ -27,6 +29,6 @@ pub fn wing() -> Wing {
         name: "mdp",
         summary: "finite Markov decision processes: exploring, planning, evaluating on tables",
         problems: [explore::problems(), control::problems(), regularized::problems()].concat(),
-        open: |_| None,
+        open: explore::problem::open,
     }
 }
