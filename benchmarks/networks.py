@@ -39,13 +39,13 @@ def flops(work):
 
 def main():
     parser = common.arguments(__doc__)
-    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out: it takes minutes to compile")
+    parser.add_argument("--compile", action="store_true", help="try torch.compile as well, which takes minutes")
     parser.add_argument("--works", nargs="*", default=list(WORKS), choices=list(WORKS))
     options = parser.parse_args()
     python = common.environment("networks")
     load = common.load()
     quire = common.quire()
-    modes = ["eager", "best"] + ([] if options.no_compile else ["compiled"])
+    modes = ["eager", "best"] + (["compiled"] if options.compile else [])
     torch = {mode: common.peer(f"torch {mode}", python, "networks_torch.py", mode) for mode in modes}
     jax = {cores: common.peer(f"jax on {cores}", python, "networks_jax.py", cores=cores) for cores in (1, 2)}
 
@@ -67,12 +67,12 @@ def main():
     for side in (quire, *torch.values(), *jax.values()):
         side.close()
 
-    text = report(times)
+    text = report(times, options.compile)
     packages = common.versions(python, "torch", "jax", "jaxlib", "numpy")
     common.record(options, "networks", "Networks", text, packages, times, load)
 
 
-def report(times):
+def report(times, compiled):
     """The section's text."""
     median = {work: {name: statistics.median(t) for name, t in columns.items()} for work, columns in times.items()}
     peak = 0.0
@@ -100,7 +100,9 @@ def report(times):
     lines = [
         "One training step each (targets, forward, loss, backward, Adam, Polyak), float32, every library with its better "
         "thread count. *Limit* is the time that the matrix products alone need at the best sgemm rate any library reached "
-        f"in this run ({peak / 1e9:.0f} GFLOP/s); W5 fits into cache and registers and is not bound by it.",
+        f"in this run ({peak / 1e9:.0f} GFLOP/s); W5 fits into cache and registers and is not bound by it. "
+        f"*torch best* is the faster of eager and stacked ensembles with fused Adam and foreach Polyak"
+        + (", and of torch.compile." if compiled else "; torch.compile was left out (`--compile`)."),
         "", common.table(head, rows), "",
     ]
     ask = lambda work: median[work][chosen[work]]

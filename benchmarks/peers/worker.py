@@ -8,8 +8,11 @@ import time
 
 def measure(request, units, step):
     """The median time of one unit of work, in seconds, where a call of `step` does `units` of them."""
+    start = time.perf_counter()
     for _ in range(3):
         step()
+        if time.perf_counter() - start > 1:
+            break
     times = []
     start = time.perf_counter()
     while len(times) < 3 or time.perf_counter() - start < request["seconds"]:
