@@ -101,7 +101,7 @@ def report(options, replies, seeds):
     """The section's text."""
     lines = [
         f"DQN on CartPole-v1 ({options.dqn_steps:,} steps), SAC on Pendulum-v1 ({options.sac_steps:,} steps), the same "
-        "hyper-parameters on every side, one run a seed. Batches of DQN are too small for a second thread to help any side; SBX 
+        "hyper-parameters on every side, one run a seed. Batches of DQN are too small for a second thread to help any side; SBX "
         "uses what threads JAX takes. "
         "Time is that of learning alone (`learn`), without imports and evaluation. *Return* is the mean of 100 greedy "
         "episodes after learning, one number a seed; the curve is the mean return of the training episodes in each tenth "
