@@ -143,6 +143,11 @@ def seconds(replies):
     return {name: [reply["seconds"] for reply in rounds] for name, rounds in replies.items()}
 
 
+def processor(replies):
+    """`{column: [processor seconds a round]}`, for works of one thread that take long enough to be interrupted."""
+    return {name: [reply["processor"] for reply in rounds] for name, rounds in replies.items()}
+
+
 def best(times, names):
     """Of several columns of one side, for example one a thread count, the fastest by its median."""
     return min(names, key=lambda name: statistics.median(times[name]))

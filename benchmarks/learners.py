@@ -17,7 +17,7 @@ SETTINGS = {
     "dqn-small": dict(
         work="dqn", small=True, threads=1, title="DQN, small: 64-64, an update every step", peers=["sb3", "sbx", "rlox"]
     ),
-    "sac": dict(work="sac", threads=2, title="SAC, RL-Zoo: 256-256, batch 256, an update every step", peers=["sb3", "sbx"]),
+    "sac": dict(work="sac", threads=1, title="SAC, RL-Zoo: 256-256, batch 256, an update every step", peers=["sb3", "sbx"]),
 }
 TARGETS = {("dqn", "sb3"): 10, ("dqn", "sbx"): 3, ("dqn", "rlox"): 3, ("sac", "sb3"): 4, ("sac", "sbx"): 1.5}
 
@@ -31,7 +31,7 @@ def main():
     python = common.environment("learners")
     load = common.load()
     quire = common.quire()
-    sides = {name: common.peer(name, python, "learners.py", name) for name in ("sb3", "sbx", "rlox")}
+    sides = {name: common.peer(name, python, "learners.py", name, cores=1) for name in ("sb3", "sbx", "rlox")}
     replies = {}
     for name, setting in SETTINGS.items():
         if name in options.only:
@@ -101,26 +101,26 @@ def report(options, replies, seeds):
     """The section's text."""
     lines = [
         f"DQN on CartPole-v1 ({options.dqn_steps:,} steps), SAC on Pendulum-v1 ({options.sac_steps:,} steps), the same "
-        "hyper-parameters on every side, one run a seed. Batches of DQN are too small for a second thread to help any side; SBX "
-        "uses what threads JAX takes. "
-        "Time is that of learning alone (`learn`), without imports and evaluation. *Return* is the mean of 100 greedy "
+        "hyper-parameters on every side, one run a seed, everybody on one thread. "
+        "Time is that of learning alone, without imports and evaluation, as processor time, which other programs do not lengthen "
+        "(by the clock: see the history). *Return* is the mean of 100 greedy "
         "episodes after learning, one number a seed; the curve is the mean return of the training episodes in each tenth "
         "of the run, averaged over seeds. rlox has a squared loss where the others have Huber's.",
         "",
     ]
     for name, sides in replies.items():
-        setting, times = SETTINGS[name], common.seconds(sides)
+        setting, times = SETTINGS[name], common.processor(sides)
         steps = options.dqn_steps if setting["work"] == "dqn" else options.sac_steps
         rows = []
         for side, rounds in sides.items():
             curves = zip(*(curve(r["episodes"], steps) for r in rounds))
             means = [statistics.mean(x for x in part if x is not None) if any(x is not None for x in part) else None for part in curves]
             rows.append([
-                side, f"{statistics.median(times[side]) * steps:.1f} s ({rounds[0]['threads']})",
+                side, f"{statistics.median(times[side]) * steps:.1f} s",
                 f"{common.ratio(times, side, 'quire'):.1f}", " / ".join(f"{r['return']:.0f}" for r in rounds),
                 " ".join("-" if m is None else f"{m:.0f}" for m in means),
             ])
-        lines += [f"### {setting['title']}", "", common.table(["", "time (threads)", "ratio", "returns", "curve"], rows), ""]
+        lines += [f"### {setting['title']}", "", common.table(["", "time", "ratio", "returns", "curve"], rows), ""]
         for side in setting["peers"]:
             if (name, side) in TARGETS:
                 value = common.ratio(times, side, "quire")

@@ -22,7 +22,7 @@ def main():
             "quire": lambda seed: quire.ask(work=work, steps=10 * options.episodes, seed=seed),
             "peer": lambda seed: peer.ask(work=work, steps=options.episodes, seed=seed),
         }
-        times[work] = common.seconds(common.interleave(options.rounds, columns))
+        times[work] = common.processor(common.interleave(options.rounds, columns))
     common.note("value iteration")
     ask = lambda threads: lambda _: quire.ask(work="value iteration", threads=threads)
     copy = lambda threads: lambda _: quire.ask(work="copy", threads=threads, seconds=options.seconds)
@@ -42,7 +42,7 @@ def main():
     median = {name: statistics.median(t) for name, t in sweeps.items()}
     share = {n: statistics.median(bytes_moved * c / q for c, q in zip(sweeps[f"copy {n}"], sweeps[f"quire {n}"])) for n in (1, 2)}
     lines = [
-        "Episodes a second on GridWorld 10 x 10, horizon 50, planning included (Quire's also holds the exact regret of every "
+        "Episodes a second of processor time, one thread, on GridWorld 10 x 10, horizon 50, planning included (Quire's also holds the exact regret of every "
         "episode's policy). UCBVI is rlberry's (`rlberry-scool`, Numba). The PSRL of rlberry's research package is not on "
         "PyPI; its peer is ours, NumPy's vectorized posterior and rlberry's compiled backward induction.",
         "", common.table(["", "Quire", "peer", "ratio"], rows), "",

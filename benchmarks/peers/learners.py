@@ -89,9 +89,9 @@ def rlox(work, env, steps, seed, small):
 def run(work, steps, seed, small):
     env = Recorder(gymnasium.make(ENVIRONMENTS[work]))
     learn, predict = (rlox if LIBRARY == "rlox" else stable)(work, env, steps, seed, small)
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     learn()
-    seconds = time.perf_counter() - start
+    seconds, processor = time.perf_counter() - start, time.process_time() - processor
     test, scores = gymnasium.make(ENVIRONMENTS[work]), []
     for episode in range(EPISODES if steps > 2000 else 0):
         observation, _ = test.reset(seed=10_000 + 1000 * seed + episode)
@@ -100,7 +100,7 @@ def run(work, steps, seed, small):
             observation, reward, terminated, truncated, _ = test.step(predict(observation))
             total, ended = total + float(reward), terminated or truncated
         scores.append(total)
-    return {"seconds": seconds / steps, "return": float(np.mean(scores or [np.nan])), "episodes": env.episodes}
+    return {"seconds": seconds / steps, "processor": processor / steps, "return": float(np.mean(scores or [np.nan])), "episodes": env.episodes}
 
 
 WARM = set()

@@ -9,7 +9,7 @@ use quire_rl::replay::Transition;
 use quire_rl::{actor_critic, value};
 use serde_json::{Value, json};
 
-use crate::work::{Request, Work};
+use crate::work::{Request, Work, processor_seconds, processor_since};
 
 /// Greedy episodes after learning.
 const EPISODES: u64 = 100;
@@ -58,7 +58,7 @@ fn learn(request: &Request, methods: &[Entry], method: &str, name: &str) -> Resu
     let mut trace = Trace::new();
     let mut episodes = Vec::new();
     let mut episode_return = 0.0;
-    let start = Instant::now();
+    let (start, processor) = (Instant::now(), processor_seconds());
     environment.reset(Some(seeds.key("environment")), &mut observation)?;
     for step in 1..=steps {
         agent.act(&observation, &mut chosen);
@@ -82,11 +82,14 @@ fn learn(request: &Request, methods: &[Entry], method: &str, name: &str) -> Resu
         }
     }
     let seconds = start.elapsed().as_secs_f64();
+    let processor = processor_since(processor, steps);
     if request.repetitions.is_some() {
         return Ok(json!({}));
     }
     let score = evaluate(agent.as_mut(), environment.as_mut(), seeds)?;
-    Ok(json!({ "seconds": seconds / steps as f64, "return": score, "episodes": episodes }))
+    Ok(json!({
+        "seconds": seconds / steps as f64, "processor": processor, "return": score, "episodes": episodes,
+    }))
 }
 
 /// The mean return of greedy episodes.

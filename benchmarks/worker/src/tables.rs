@@ -11,7 +11,7 @@ use quire_mdp::worlds::{garnet, grid_world};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::work::{Request, Work};
+use crate::work::{Request, Work, processor_seconds, processor_since};
 
 /// Steps of an episode on the grid.
 const HORIZON: usize = 50;
@@ -48,10 +48,11 @@ fn explore(request: &Request, method: &str) -> Result<Value> {
     let problem = ExploreProblem::new("grid-world", "", "", mdp, HORIZON, episodes);
     let mut run = problem.start(&RunSpec::new("grid-world", method, request.seed))?;
     let mut trace = Trace::new();
-    let start = Instant::now();
+    let (start, processor) = (Instant::now(), processor_seconds());
     while run.step(&mut trace)? == Progress::Continue {}
     let seconds = start.elapsed().as_secs_f64() / episodes as f64;
-    Ok(json!({ "seconds": seconds, "regret": trace.last("regret"), "optimum": problem.optimal_return() }))
+    let processor = processor_since(processor, episodes);
+    Ok(json!({ "seconds": seconds, "processor": processor, "regret": trace.last("regret") }))
 }
 
 /// The large model, made once a process.
