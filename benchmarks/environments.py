@@ -32,7 +32,7 @@ def main():
         common.note(own)
         columns = {
             "quire": lambda _: quire.ask(work=own, seconds=options.seconds),
-            "peer": lambda _: peer.ask(work=other, seconds=options.seconds),
+            "peer": lambda _: peer.ask(work=other, processor=True, seconds=options.seconds),
         }
         times[own] = common.seconds(common.interleave(options.rounds, columns))
     quire.close()
@@ -46,7 +46,7 @@ def main():
     text = "\n".join([
         "Million steps a second of one core with random actions drawn beforehand. *typed* is the Rust type, the others are "
         "made by name and boxed, with their time limit; `x 64` is the vectorized form (Gymnasium: its vectorized CartPole). "
-        "MinAtar is the package's own environment and state, without Gymnasium around it.",
+        "The peers' time is processor time, since they are slow enough to be interrupted. MinAtar is the package's own environment and state, without Gymnasium around it.",
         "", common.table(["environment", "Quire", "Gymnasium / MinAtar", "ratio"], rows), "",
         f"- CartPole typed >= 20 million steps/s: {common.verdict(rate('CartPole typed', 'quire'), 20)}.",
         f"- CartPole-v1 boxed >= 5 million steps/s: {common.verdict(rate('CartPole-v1', 'quire'), 5)}.",

@@ -18,7 +18,7 @@ def main():
         common.note(work)
         columns = {
             "quire": lambda _: quire.ask(work=work, seconds=options.seconds),
-            "peer": lambda _: peer.ask(work=work, observation=observation, action=action, seconds=options.seconds),
+            "peer": lambda _: peer.ask(work=work, observation=observation, action=action, processor=True, seconds=options.seconds),
         }
         times[work] = common.seconds(common.interleave(options.rounds, columns))
     copy = statistics.median(quire.ask(work="copy", seconds=options.seconds)["seconds"] for _ in range(options.rounds))
@@ -41,7 +41,8 @@ def main():
     text = "\n".join([
         "A batch of 256 out of 1e6 transitions, uniformly, with replacement. *Limit*: the cache lines that the rows touch "
         f"at the copy bandwidth of one core measured in this run ({1e-9 / copy:.1f} GB/s, reading and writing); random "
-        "lines come from memory more slowly than that, bound by latency and by how many misses a core keeps in flight.",
+        "lines come from memory more slowly than that, bound by latency and by how many misses a core keeps in flight. "
+        "The peer's time is processor time, since it is slow enough to be interrupted.",
         "", common.table(head, rows), "",
         f"- Sampling <= 5 µs (CartPole's transitions): {common.verdict(own * 1e6, 5, at_most=True)}.",
     ])
