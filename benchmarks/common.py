@@ -179,6 +179,10 @@ def commit():
     return command("git", "rev-parse", "--short=12", "HEAD", cwd=ROOT) + ("+changes" if changed else "")
 
 
+# Noted when a topic starts: a commit made while it runs is not what was measured.
+COMMIT = commit()
+
+
 def load():
     """How many programs wanted to run, over the last minute."""
     return os.getloadavg()[0]
@@ -210,7 +214,7 @@ def record(options, topic, title, text, versions, data, started_load):
     about = {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "machine": machine(),
-        "commit": commit(),
+        "commit": COMMIT,
         "rounds": options.rounds,
         "load": [round(started_load, 2), round(load(), 2)],
         "versions": {**versions, "rustc": command("rustc", "--version").split()[1]},

@@ -41,19 +41,20 @@ def main():
     parser = common.arguments(__doc__)
     parser.add_argument("--compile", action="store_true", help="try torch.compile as well, which takes minutes")
     parser.add_argument("--works", nargs="*", default=list(WORKS), choices=list(WORKS))
+    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2], help="thread counts that all sides try")
     options = parser.parse_args()
     python = common.environment("networks")
     load = common.load()
     quire = common.quire()
     modes = ["eager", "best"] + (["compiled"] if options.compile else [])
     torch = {mode: common.peer(f"torch {mode}", python, "networks_torch.py", mode) for mode in modes}
-    jax = {cores: common.peer(f"jax on {cores}", python, "networks_jax.py", cores=cores) for cores in (1, 2)}
+    jax = {cores: common.peer(f"jax on {cores}", python, "networks_jax.py", cores=cores) for cores in options.threads}
 
     times = {}
     for work in options.works:
         common.note(work)
         columns = {}
-        for threads in (1, 2):
+        for threads in options.threads:
 
             def ask(side, threads=threads):
                 return lambda _: side.ask(work=work, threads=threads, seconds=options.seconds)
