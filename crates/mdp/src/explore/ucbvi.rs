@@ -51,12 +51,12 @@ impl Bonus {
     /// The bonus for `visits` > 0 when at most `greatest` can still be earned. `variance` is that of the next value, in
     /// squared reward units; only *bernstein* uses it.
     pub fn value(self, scale: f64, visits: f64, greatest: f64, variance: f64) -> f64 {
-        self.from_root(scale, visits, (1.0 / visits).sqrt(), greatest, variance)
+        self.value_given_root(scale, visits, (1.0 / visits).sqrt(), greatest, variance)
     }
 
     /// The same, given `root` = sqrt(1 / visits), which does not change from stage to stage.
     #[inline]
-    fn from_root(self, scale: f64, visits: f64, root: f64, greatest: f64, variance: f64) -> f64 {
+    fn value_given_root(self, scale: f64, visits: f64, root: f64, greatest: f64, variance: f64) -> f64 {
         match self {
             Bonus::Hoeffding => (scale * 0.5 * greatest * root).min(greatest),
             Bonus::Bernstein => scale * ((variance / visits).sqrt() + greatest / visits),
@@ -118,7 +118,7 @@ impl Explorer for Ucbvi {
                 let variance = if needs_variance { counts.variance(state, action, later) } else { 0.0 };
                 setting.rewards[pair]
                     + model.mean(pair, later)
-                    + options.bonus.from_root(options.scale, visits, root, greatest, variance)
+                    + options.bonus.value_given_root(options.scale, visits, root, greatest, variance)
             },
         );
     }
