@@ -44,7 +44,7 @@ pub struct Global {
 pub enum Command {
     /// List what there is: problems, methods, papers, studies
     List(List),
-    /// Everything about one method, problem or study
+    /// Everything about one method, problem, paper or study
     Show(Show),
     /// Train one method on one problem and keep the artefact
     Train(Train),
@@ -58,7 +58,7 @@ pub enum Command {
     Resume(Resume),
     /// Measure what papers state, claim by claim
     Reproduce(Reproduce),
-    /// Write a study's report, a self-contained HTML page
+    /// Write the report of a study, or of all papers: a self-contained HTML page
     Report(Report),
     /// Export a study's numbers
     Export(Export),
@@ -95,7 +95,7 @@ pub struct List {
 /// `quire show`
 #[derive(Debug, Args)]
 pub struct Show {
-    /// A method, a problem or a study
+    /// A method, a problem, a paper (its name in `quire list papers` or its arXiv number) or a study
     pub name: String,
     /// Show a method's options as they are on this problem, tuned values included
     #[arg(long, value_name = "PROBLEM")]
@@ -185,7 +185,7 @@ pub struct Reproduce {
     /// All papers
     #[arg(long, conflicts_with = "papers")]
     pub all: bool,
-    /// Only this claim
+    /// Only the claim with this id
     #[arg(long, value_name = "ID")]
     pub claim: Option<String>,
     /// Seeds 0, 1, ... in place of the claim's own
@@ -199,7 +199,7 @@ pub struct Reproduce {
 /// `quire report`
 #[derive(Debug, Args)]
 pub struct Report {
-    /// The study [default: the last one]
+    /// The study, or `papers` for what all papers claim and what was measured of it [default: the last study]
     pub study: Option<String>,
 }
 

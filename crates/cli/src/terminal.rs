@@ -39,6 +39,12 @@ pub fn error(error: &Error) {
     notice(format!("{} {error}", styled(BAD, "error:")));
 }
 
+/// A value as JSON, for a command that has to add to it.
+pub fn value<T: Serialize>(value: &T) -> Result<serde_json::Value> {
+    serde_json::to_value(value)
+        .map_err(|e| Error::Failed(format!("the result cannot be written as JSON: {e}")))
+}
+
 /// Prints a value as JSON.
 pub fn json<T: Serialize>(value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value)

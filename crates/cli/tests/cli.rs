@@ -1,49 +1,13 @@
 //! The command line as a user meets it: the real binary, right and wrong arguments, kills and interrupts.
 
+mod user;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-use tempfile::{TempDir, tempdir};
-
-/// The binary, writing into `out`.
-fn quire(out: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quire"));
-    command.args(words).arg("--out").arg(out).env_remove("QUIRE_OUT").env("NO_COLOR", "1");
-    command
-}
-
-fn folder() -> TempDir {
-    tempdir().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Standard output of a command that must succeed.
-fn succeed(out: &Path, words: &[&str]) -> String {
-    let output = quire(out, words).output().unwrap();
-    assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-/// The error of a command that must fail with this code: no panic, nothing on standard output.
-fn fail(out: &Path, words: &[&str], code: i32) -> String {
-    let Output { status, stdout, stderr } = quire(out, words).output().unwrap();
-    let error = text(&stderr);
-    assert_eq!(status.code(), Some(code), "{words:?}: {error}");
-    assert!(!error.contains("panicked"), "{words:?}: {error}");
-    assert!(stdout.is_empty(), "{words:?} printed a result and failed");
-    error
-}
-
-fn json(out: &Path, words: &[&str]) -> Value {
-    let text = succeed(out, &[words, &["--json"]].concat());
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{words:?}: {e}: {text}"))
-}
+use user::{fail, folder, json, quire, succeed, text};
 
 /// A small study: two methods, two seeds.
 const SMALL: &[&str] =
@@ -120,7 +84,6 @@ fn wrong_names_and_values_are_usage_errors_that_help() {
     assert!(set("discount").contains("name=value"));
     assert!(compare(&["dqn", "dqn", "--on", "CartPole-v1"]).contains("given twice"));
     assert!(fail(out.path(), &["show", "dqm"], 2).contains("did you mean `dqn`"));
-    assert!(fail(out.path(), &["reproduce", "double-dqm"], 2).contains("`double-dqn`"));
     assert!(fail(out.path(), &["resume"], 2).contains("no study has been run"));
     assert!(!out.path().join("quire.db").exists(), "a wrong request left a store behind");
 }
@@ -149,30 +112,6 @@ fn numbers(out: &Path) -> String {
 /// Steps enough that a kill finds it at work.
 const LONGER: &[&str] =
     &["compare", "dqn", "double-dqn", "--on", "CartPole-v1", "--seeds", "2", "--steps", "3000", "--quiet"];
-
-#[test]
-fn a_study_killed_again_and_again_ends_with_the_numbers_of_one_never_killed() {
-    let (undisturbed, out) = (folder(), folder());
-    succeed(undisturbed.path(), LONGER);
-    let begin = |words: &[&str]| {
-        let mut command = quire(out.path(), words);
-        command.env("QUIRE_CHECKPOINT_S", "0.1").stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().unwrap()
-    };
-    let mut child = begin(LONGER);
-    for kill in 0..6_u64 {
-        std::thread::sleep(Duration::from_millis(200 + 137 * kill % 300));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // A kill before the study was entered leaves nothing to resume.
-        let entered = quire(out.path(), &["list", "studies", "--json"]).output().unwrap();
-        let begun = text(&entered.stdout).contains("dqn-vs-double-dqn");
-        child = if begun { begin(&["resume", "--quiet"]) } else { begin(LONGER) };
-    }
-    child.wait().unwrap();
-    assert_eq!(json(out.path(), &["list", "studies"])[0]["status"], "done");
-    assert_eq!(numbers(out.path()), numbers(undisturbed.path()));
-}
 
 #[cfg(unix)]
 #[test]

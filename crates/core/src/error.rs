@@ -145,9 +145,12 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
 }
 
 fn suggestion(nearest: &[String], kind: &str, list_with: &str) -> String {
-    let noun = kind.split(' ').next().unwrap_or(kind);
-    let list =
-        if list_with.is_empty() { String::new() } else { format!(" `{list_with}` lists every {noun}.") };
+    // "method" of "method for CartPole-v1"; of "method, problem or study" no single noun will do.
+    let what = match kind.split(' ').next() {
+        Some(noun) if !kind.contains(" or ") => format!("every {noun}"),
+        _ => "them".into(),
+    };
+    let list = if list_with.is_empty() { String::new() } else { format!(" `{list_with}` lists {what}.") };
     match nearest {
         [] => format!(".{list}"),
         [only] => format!("; did you mean `{only}`?{list}"),
@@ -179,6 +182,8 @@ mod tests {
             message,
             "unknown method `dqm`; did you mean `dqn`? `quire list methods` lists every method."
         );
+        let message = Error::unknown("method, problem or study", "zzzz", known, "quire list").to_string();
+        assert_eq!(message, "unknown method, problem or study `zzzz`. `quire list` lists them.");
     }
 
     #[test]

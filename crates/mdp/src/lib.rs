@@ -7,11 +7,13 @@
 //! | [`worlds`] | GridWorld, RiverSwim, chain, ring, Garnet |
 //! | [`explore`] | family: learn by acting in an unknown MDP |
 //! | [`control`] | family: learn action values transition by transition |
+//! | [`regularized`] | family: value iteration on backups that err, kept near its last policy |
 
 pub mod control;
 pub mod explore;
 pub mod finite;
 pub mod posterior;
+pub mod regularized;
 pub mod solve;
 pub mod worlds;
 
@@ -24,7 +26,7 @@ pub fn wing() -> Wing {
     Wing {
         name: "mdp",
         summary: "finite Markov decision processes: exploring, planning, evaluating on tables",
-        problems: explore::problems().into_iter().chain(control::problems()).collect(),
+        problems: [explore::problems(), control::problems(), regularized::problems()].concat(),
         open: |_| None,
     }
 }

@@ -1,46 +1,14 @@
 //! Summaries and pages of made-up studies. Set `QUIRE_REPORTS` to a folder to get the pages and look at them.
 
 mod made_up;
+mod page;
 
 use made_up::{cart_pole, learning, metric, problem, run_all, study};
+use page::{assert_well_formed, keep};
 use quire_core::{Direction, Point};
 use quire_study::report::{CurveSvg, curve_svg, html};
 use quire_study::store::StudyStatus;
 use quire_study::{Store, StudySummary};
-
-fn keep(name: &str, text: &str) {
-    if let Ok(folder) = std::env::var("QUIRE_REPORTS") {
-        std::fs::write(std::path::Path::new(&folder).join(name), text).unwrap();
-    }
-}
-
-/// Every element that is opened is closed, in order.
-fn assert_well_formed(page: &str) {
-    let void = ["meta", "br", "!doctype", "link", "img", "hr"];
-    let mut open: Vec<&str> = Vec::new();
-    let mut rest = page;
-    while let Some(at) = rest.find('<') {
-        rest = &rest[at + 1..];
-        // A comparison in the script is no element.
-        if !rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '!') {
-            continue;
-        }
-        let end = rest.find('>').expect("an element ends");
-        let (tag, closed) = (&rest[..end], rest[..end].ends_with('/'));
-        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap();
-        if tag.starts_with('/') {
-            assert_eq!(open.pop(), Some(name), "…{}", &rest[..rest.len().min(80)]);
-        } else if !closed && !void.contains(&name) {
-            open.push(name);
-            if name == "script" || name == "style" {
-                rest = &rest[rest.find(&format!("</{name}")).unwrap()..];
-                continue;
-            }
-        }
-        rest = &rest[end..];
-    }
-    assert!(open.is_empty(), "left open: {open:?}");
-}
 
 fn assert_self_contained(page: &str) {
     for word in ["http://", "https://", "src=", "@import", "url("] {

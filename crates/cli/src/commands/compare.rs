@@ -16,7 +16,7 @@ use crate::progress;
 use crate::terminal::{BAD, STRONG, count, notice, styled};
 
 /// Exit code of a study that the user stopped: 128 + the number of the interrupt signal, as shells have it.
-const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = 130;
 
 /// `quire compare`
 pub fn run(args: &Compare, global: &Global) -> Result<ExitCode> {
@@ -145,7 +145,8 @@ fn conclude(store: &Store, study: &StudyRecord, ending: Ending, global: &Global)
     Ok(if ending.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn drive(store: &mut Store, study: &StudyRecord, registry: &Registry, global: &Global) -> Result<Ending> {
+/// Does what is left of a study.
+pub fn drive(store: &mut Store, study: &StudyRecord, registry: &Registry, global: &Global) -> Result<Ending> {
     let problems = store.problems(study.id)?;
     let problem =
         problems.first().ok_or_else(|| Error::Failed(format!("the study {} has no problem", study.name)))?;
@@ -193,6 +194,11 @@ fn shell_word(word: &str) -> String {
 /// checkpoints.
 fn stop_on_interrupt() -> Result<&'static AtomicBool> {
     static STOP: AtomicBool = AtomicBool::new(false);
+    static LISTENING: AtomicBool = AtomicBool::new(false);
+    // One command may drive several studies; a handler can be set once.
+    if LISTENING.swap(true, Ordering::Relaxed) {
+        return Ok(&STOP);
+    }
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(INTERRUPTED));

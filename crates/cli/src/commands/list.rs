@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use quire_core::Result;
+use quire_study::claims;
 use serde::Serialize;
 
 use crate::args::{Global, Kind, List};
@@ -105,13 +106,14 @@ fn problems(global: &Global) -> Result<()> {
 }
 
 fn papers(global: &Global) -> Result<()> {
-    let papers = quire_study::claims::papers()?;
+    let papers = claims::papers()?;
     if global.json {
         return terminal::json(&papers.iter().map(|paper| paper.listing()).collect::<Vec<_>>());
     }
-    let line = |paper: &quire_study::claims::Paper| {
+    let line = |paper: &claims::Paper| {
+        let locator = claims::PaperStanding::new(paper, Vec::new()).locator();
         let claims: Vec<&str> = paper.claims.iter().map(|claim| claim.id.as_str()).collect();
-        vec![paper.slug.clone(), format!("arXiv:{}", paper.arxiv), paper.title.clone(), claims.join(", ")]
+        vec![paper.slug.clone(), locator, paper.title.clone(), claims.join(", ")]
     };
     terminal::print(table(&["paper", "source", "title", "claims"], &[], papers.iter().map(line).collect()));
     terminal::print(styled(

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod eval;
 pub mod export;
 pub mod list;
+pub mod paper;
 pub mod report;
 pub mod reproduce;
 pub mod show;

@@ -1,19 +1,27 @@
-//! `quire report`, and the summary that ends a study.
+//! `quire report`: the page of a study or of all papers; and the summary that ends a study.
 
 use std::process::ExitCode;
 
 use quire_core::{Direction, Result};
+use quire_study::claims::{self, Archive, PaperStanding};
 use quire_study::format::{decimals, duration, number};
+use quire_study::report::bibliography;
 use quire_study::statistics::Estimate;
 use quire_study::{MethodSummary, ProblemSummary, Store, StudyRecord, StudySummary, report};
 use serde_json::json;
 
 use crate::args::{Global, Report};
-use crate::commands::{find_study, study_folder};
+use crate::commands::{find_study, paper, study_folder};
 use crate::terminal::{self, FAINT, STRONG, print, styled, table};
+
+/// The word that asks for all papers in place of a study.
+const PAPERS: &str = "papers";
 
 /// Runs the command.
 pub fn run(args: &Report, global: &Global) -> Result<ExitCode> {
+    if args.study.as_deref() == Some(PAPERS) {
+        return papers(global);
+    }
     let (store, study) = find_study(global, args.study.as_deref())?;
     let summary = write_report(&store, &study, global)?;
     let path = summary.report.as_deref().unwrap_or_default();
@@ -22,6 +30,27 @@ pub fn run(args: &Report, global: &Global) -> Result<ExitCode> {
     } else {
         print(path);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the page about all papers, measured or not.
+fn papers(global: &Global) -> Result<ExitCode> {
+    let papers = claims::papers()?;
+    let standings: Vec<PaperStanding<'_>> =
+        papers.iter().map(|paper| paper::standing(paper, global)).collect::<Result<_>>()?;
+    let archive = Archive::new(&global.out);
+    let path = archive.index();
+    bibliography::write_index(&standings, &path)?;
+    // A page about a paper is brought up to date with it: the claims may have been stated anew.
+    for standing in standings.iter().filter(|standing| archive.page(standing.slug).exists()) {
+        bibliography::write_paper(standing, &archive)?;
+    }
+    if global.json {
+        terminal::json(&json!({ "report": path.display().to_string(), "papers": standings }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(path.display());
+    print(bibliography::finding(&standings));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -46,7 +75,8 @@ pub fn print_summary(store: &Store, study: &StudyRecord, global: &Global) -> Res
     Ok(())
 }
 
-fn write_report(store: &Store, study: &StudyRecord, global: &Global) -> Result<StudySummary> {
+/// Writes a study's report; the summary says where.
+pub fn write_report(store: &Store, study: &StudyRecord, global: &Global) -> Result<StudySummary> {
     let mut summary = StudySummary::from_store(store, study.id)?;
     let path = study_folder(global, study).join("report.html");
     report::write_html(&summary, &path)?;

@@ -1,14 +1,16 @@
-//! `quire show`: everything about one method, problem or study.
+//! `quire show`: everything about one method, problem, paper or study.
 
 use std::process::ExitCode;
 
 use quire_core::options::OptionField;
 use quire_core::{Error, MethodCard, OptionMap, Problem, ProblemCard, Registry, Result};
+use quire_study::claims;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::{Global, Show};
 use crate::commands::open_existing_store;
+use crate::commands::paper::{print_claims, print_paper, standing};
 use crate::commands::report::print_summary;
 use crate::terminal::{self, FAINT, STRONG, count, number, print, styled, table};
 
@@ -43,16 +45,32 @@ pub fn run(args: &Show, global: &Global) -> Result<ExitCode> {
         show_problem(problem.as_ref(), global)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(store) = open_existing_store(global)?
-        && let Ok(study) = store.find_study(&args.name)
-    {
-        print_summary(&store, &study, global)?;
+    let paper = claims::paper(&args.name);
+    if paper.is_ok() || args.name.starts_with("papers/") || args.name.starts_with("arXiv:") {
+        let paper = paper?;
+        let standing = standing(&paper, global)?;
+        if global.json {
+            terminal::json(&standing)?;
+        } else {
+            print_paper(&standing);
+        }
         return Ok(ExitCode::SUCCESS);
     }
-    let methods = registry.methods();
+    let store = open_existing_store(global)?;
+    if let Some(store) = &store
+        && let Ok(study) = store.find_study(&args.name)
+    {
+        print_summary(store, &study, global)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (methods, papers) = (registry.methods(), claims::papers()?);
+    let studies = store.map_or_else(|| Ok(Vec::new()), |store| store.studies())?;
     let known = methods.iter().map(|(card, _)| card.name);
     let known = known.chain(registry.problems().map(|problem| problem.card().name.as_str()));
-    Err(Error::unknown("method, problem or study", &args.name, known, "quire list"))
+    let known = known.chain(papers.iter().map(|paper| paper.slug.as_str()));
+    let known = known.chain(studies.iter().map(|study| study.name.as_str()));
+    let list_with = "quire list methods|problems|papers|studies";
+    Err(Error::unknown("method, problem, paper or study", &args.name, known, list_with))
 }
 
 fn show_method(
@@ -71,8 +89,16 @@ fn show_method(
         None => None,
     };
     let fields = card.options.fields_of(on.as_ref().unwrap_or(card.options.defaults()));
+    // Methods are often named as their papers are: whoever asks for one may mean the other.
+    let slug = card.paper.map_or(card.name, |paper| paper.slug);
+    let paper = claims::papers()?.into_iter().find(|paper| paper.slug == slug);
+    let paper = paper.as_ref().map(|paper| standing(paper, global)).transpose()?;
     if global.json {
-        return terminal::json(&ShownMethod { card, problems, fields, on });
+        let mut shown = terminal::value(&ShownMethod { card, problems, fields, on })?;
+        if let Some(paper) = &paper {
+            shown["paper"] = terminal::value(paper)?;
+        }
+        return terminal::json(&shown);
     }
     print(format!(
         "{}  {}",
@@ -80,8 +106,12 @@ fn show_method(
         styled(FAINT, format!("{}/{}", card.wing, card.family))
     ));
     print(card.summary);
-    if let Some(paper) = &card.paper {
-        print(format!("\n{} {}, arXiv:{}", styled(STRONG, "Paper"), paper.title, paper.arxiv));
+    match (&paper, &card.paper) {
+        (Some(paper), _) => print_claims(paper),
+        (None, Some(paper)) => {
+            print(format!("\n{} {}, arXiv:{}", styled(STRONG, "Paper"), paper.title, paper.arxiv));
+        }
+        (None, None) => {}
     }
     print(format!("\n{}\n{}", styled(STRONG, "When to pick it"), card.when));
     print(format!("\n{}\n{}", styled(STRONG, "Problems"), problems.join(", ")));

@@ -11,14 +11,25 @@
 //!
 //! Pick it over q-learning where rewards are noisy and many actions look alike.
 
-use quire_core::{About, Rng};
+use quire_core::{About, Result, Rng};
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
-use super::{ControlOptions, Entry, Table, TableLearner, Transition, argmax_at_random};
+use super::{
+    ControlOptions, Method, TUNED, Table, TableLearner, Transition, argmax_at_random, restore, save,
+};
 
-/// The row of the table of methods.
-pub const ENTRY: Entry = Entry {
-    about: About {
+/// The learner.
+#[derive(Serialize, Deserialize)]
+pub struct DoubleQLearning {
+    tables: [Table; 2],
+    options: ControlOptions,
+}
+
+impl Method for DoubleQLearning {
+    type Options = ControlOptions;
+
+    const ABOUT: About = About {
         name: "double-q-learning",
         summary: "Q-learning on two tables, of which one selects the next action and the other evaluates it",
         when: "Over q-learning where rewards are noisy and many actions look alike.",
@@ -26,18 +37,12 @@ pub const ENTRY: Entry = Entry {
         family: "control",
         paper: None,
         is_baseline: true,
-        tuned: "",
-    },
-    make: |actions, options| {
-        let tables = [Table::zeros(actions), Table::zeros(actions)];
-        Box::new(DoubleQLearning { tables, options: options.clone() })
-    },
-};
+        tuned: TUNED,
+    };
 
-/// The learner.
-pub struct DoubleQLearning {
-    tables: [Table; 2],
-    options: ControlOptions,
+    fn new(actions: &[usize], options: ControlOptions) -> Self {
+        DoubleQLearning { tables: [Table::zeros(actions), Table::zeros(actions)], options }
+    }
 }
 
 impl TableLearner for DoubleQLearning {
@@ -58,12 +63,20 @@ impl TableLearner for DoubleQLearning {
         self.tables[learns].move_towards(state, action, target, self.options.learning_rate);
     }
 
-    fn tables(&self) -> &[Table] {
-        &self.tables
+    fn epsilon(&self) -> f64 {
+        self.options.epsilon
     }
 
-    fn set_tables(&mut self, tables: Vec<Table>) {
-        self.tables = tables.try_into().expect("two tables");
+    fn discount(&self) -> f64 {
+        self.options.discount
+    }
+
+    fn save(&self) -> Vec<u8> {
+        save(self)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        restore(self, saved)
     }
 }
 
@@ -79,14 +92,13 @@ mod tests {
         let mut rng = Seeds::new(0).stream("update");
         let mut a_learned = 0;
         for _ in 0..100 {
-            let mut learner = (ENTRY.make)(&[1, 2], &options);
             let (mut a, mut b) = (Table::zeros(&[1, 2]), Table::zeros(&[1, 2]));
             a.move_towards(1, 0, 5.0, 1.0); // A prefers action 0, which B rates 3
             b.move_towards(1, 0, 3.0, 1.0);
             b.move_towards(1, 1, 4.0, 1.0); // B prefers action 1, which A rates 0
-            learner.set_tables(vec![a, b]);
+            let mut learner = DoubleQLearning { tables: [a, b], options: options.clone() };
             learner.observe(Transition { state: 0, action: 0, reward: 10.0, next: Some(1) }, &mut rng);
-            let learned = (learner.tables()[0].row(0)[0], learner.tables()[1].row(0)[0]);
+            let learned = (learner.tables[0].row(0)[0], learner.tables[1].row(0)[0]);
             assert!(learned == (13.0, 0.0) || learned == (0.0, 10.0), "{learned:?}");
             a_learned += usize::from(learned.0 != 0.0);
         }

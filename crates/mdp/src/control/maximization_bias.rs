@@ -7,8 +7,6 @@
 //! Source: R. Sutton & A. Barto, *Reinforcement learning: an introduction*, 2nd edition, 2018, example 6.7 and
 //! figure 6.5.
 
-use std::sync::Arc;
-
 use quire_core::{
     Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Rng, Run,
     RunSpec, Seeds,
@@ -17,7 +15,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::run::{ControlRun, TABLES};
-use super::{Entry, METHODS, argmax_at_random};
+use super::{Entry, METHODS, argmax_at_random, budget};
 
 /// The state where every episode starts.
 pub const A: usize = 0;
@@ -43,11 +41,6 @@ pub fn step(state: usize, action: usize, rng: &mut Rng) -> (f64, Option<usize>) 
 pub struct MaximizationBias {
     card: ProblemCard,
     methods: Vec<MethodCard>,
-}
-
-/// The problems of this family.
-pub fn problems() -> Vec<Arc<dyn Problem>> {
-    vec![Arc::new(MaximizationBias::new())]
 }
 
 impl Default for MaximizationBias {
@@ -76,20 +69,13 @@ impl MaximizationBias {
                 source: "Sutton & Barto 2018, example 6.7".to_owned(),
                 tags: vec!["tabular", "episodic", "bias"],
             },
-            methods: METHODS.iter().map(Entry::card).collect(),
+            methods: METHODS.iter().map(|entry| (entry.card)()).collect(),
         }
-    }
-
-    fn entry(&self, method: &str) -> Result<&'static Entry> {
-        self.method(method)?;
-        Ok(METHODS.iter().find(|entry| entry.about.name == method).expect("cards come from the table"))
     }
 
     fn run(&self, spec: &RunSpec) -> Result<ControlRun> {
-        match spec.budget.unwrap_or(self.card.budget) {
-            0 => Err(Error::Usage("a run needs at least one episode; give --steps a larger number".into())),
-            budget => ControlRun::start(spec, budget, self.entry(&spec.method)?),
-        }
+        let entry = Entry::find(self, &spec.method)?;
+        ControlRun::start(spec, budget(spec.budget, self.card.budget, "episode")?, entry)
     }
 }
 

@@ -4,22 +4,35 @@
 //! |---|---|
 //! | [`q_learning`] | Q-learning |
 //! | [`double_q_learning`] | two tables, one selects, the other evaluates |
+//! | [`tabular_redq`] | an ensemble of tables, whose targets are minima over random subsets |
 //! | [`maximization_bias`] | the problem `maximization-bias`: how often noise lures a learner away |
 //! | [`run`] | its run: a hundred independent learners, episode after episode |
+//! | [`garnet`] | the problem `garnet-20`: how far from the truth the learned values are |
 
 pub mod double_q_learning;
+pub mod garnet;
 pub mod maximization_bias;
 pub mod q_learning;
 pub mod run;
+pub mod tabular_redq;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Result, Rng, options};
+use std::sync::Arc;
+
+use quire_core::{About, Error, MethodCard, OptionMap, Options, Problem, Result, Rng, options, state};
 use rand::RngExt;
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use maximization_bias::problems;
+/// Values of options for single problems.
+const TUNED: &str = "[garnet-20]\ndiscount = 0.9\n";
 
-/// Options that all methods of this family share.
+/// The problems of this family.
+pub fn problems() -> Vec<Arc<dyn Problem>> {
+    vec![Arc::new(maximization_bias::MaximizationBias::new()), Arc::new(garnet::GarnetControl::new())]
+}
+
+/// Options of `q-learning` and `double-q-learning`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ControlOptions {
@@ -43,7 +56,7 @@ impl Default for ControlOptions {
 impl Options for ControlOptions {}
 
 /// One transition between states of a table.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
     /// The state acted from.
     pub state: usize,
@@ -89,6 +102,11 @@ impl Table {
     pub fn values(&self) -> &[f64] {
         &self.values
     }
+
+    /// All values, to be changed.
+    pub fn values_mut(&mut self) -> &mut [f64] {
+        &mut self.values
+    }
 }
 
 /// The role: estimate action values, take in transitions.
@@ -99,35 +117,93 @@ pub trait TableLearner: Send {
     /// Learns from one transition.
     fn observe(&mut self, transition: Transition, rng: &mut Rng);
 
-    /// The tables; learners of one method have equally many.
-    fn tables(&self) -> &[Table];
+    /// Probability of a uniformly random action while learning.
+    fn epsilon(&self) -> f64;
 
-    /// Takes over tables that [`TableLearner::tables`] gave.
-    fn set_tables(&mut self, tables: Vec<Table>);
+    /// Discount factor per step.
+    fn discount(&self) -> f64;
+
+    /// The whole state; generators are the run's.
+    fn save(&self) -> Vec<u8>;
+
+    /// Goes on from what [`TableLearner::save`] returned.
+    fn restore(&mut self, saved: &[u8]) -> Result<()>;
 }
+
+/// A method of this family: a learner that is made from typed options.
+pub trait Method: TableLearner + Serialize + DeserializeOwned + 'static {
+    /// Its options.
+    type Options: Options;
+
+    /// Name, summary, source.
+    const ABOUT: About;
+
+    /// Makes a learner; `actions[s]` is the number of actions of state s.
+    fn new(actions: &[usize], options: Self::Options) -> Self;
+}
+
+/// Learners of one method that know nothing of each other.
+pub type Learners = Vec<Box<dyn TableLearner>>;
 
 /// A row of the family's table of methods.
 pub struct Entry {
-    /// Name, summary, source.
-    pub about: About,
-    /// Makes a learner; `actions[s]` is the number of actions of state s.
-    pub make: fn(&[usize], &ControlOptions) -> Box<dyn TableLearner>,
+    /// The card.
+    pub card: fn() -> MethodCard,
+    /// Makes `count` learners from the options that the user has set, laid over the defaults.
+    pub make: fn(usize, &[usize], &OptionMap) -> Result<Learners>,
 }
 
 impl Entry {
-    /// The card of the method.
-    pub fn card(&self) -> MethodCard {
-        self.about.card::<ControlOptions>()
+    const fn of<M: Method>() -> Self {
+        Entry { card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
     }
 
-    /// All options, those that the user has set laid over the defaults.
-    pub fn options(&self, set: &OptionMap) -> Result<ControlOptions> {
-        options::resolve(&[set])
+    /// The row of the method with this name, if `problem` has it.
+    pub fn find(problem: &dyn Problem, method: &str) -> Result<&'static Entry> {
+        problem.method(method)?;
+        Ok(METHODS.iter().find(|entry| (entry.card)().name == method).expect("cards come from the table"))
     }
 }
 
+fn make<M: Method>(count: usize, actions: &[usize], set: &OptionMap) -> Result<Learners> {
+    let options: M::Options = options::resolve(&[set])?;
+    Ok((0..count).map(|_| Box::new(M::new(actions, options.clone())) as Box<dyn TableLearner>).collect())
+}
+
 /// The methods of this family.
-pub const METHODS: &[Entry] = &[q_learning::ENTRY, double_q_learning::ENTRY];
+pub const METHODS: &[Entry] = &[
+    Entry::of::<q_learning::QLearning>(),
+    Entry::of::<double_q_learning::DoubleQLearning>(),
+    Entry::of::<tabular_redq::TabularRedq>(),
+];
+
+/// [`TableLearner::save`] of a method.
+fn save<M: Method>(learner: &M) -> Vec<u8> {
+    state::encode(M::ABOUT.name, learner)
+}
+
+/// [`TableLearner::restore`] of a method.
+fn restore<M: Method>(learner: &mut M, saved: &[u8]) -> Result<()> {
+    *learner = state::decode(M::ABOUT.name, saved)?;
+    Ok(())
+}
+
+/// ε-greedy in `values`, ties broken at random.
+pub fn act(values: &[f64], epsilon: f64, rng: &mut Rng) -> usize {
+    if rng.random_bool(epsilon) {
+        rng.random_range(0..values.len() as u32) as usize
+    } else {
+        argmax_at_random(values, rng)
+    }
+}
+
+/// The number of a run's steps, `budget` unless the user asked for another; at least 1.
+fn budget(asked: Option<u64>, budget: u64, unit: &str) -> Result<u64> {
+    match asked.unwrap_or(budget) {
+        0 => Err(Error::Usage(format!("a run needs at least one {unit}; give --steps a larger number"))),
+        budget => Ok(budget),
+    }
+}
 
 /// One of the greatest values' places, each with the same probability.
 pub fn argmax_at_random(values: &[f64], rng: &mut Rng) -> usize {

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use quire_core::{
-    Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, options, state,
-};
-use rand::RngExt;
+use quire_core::{Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state};
 use serde::{Deserialize, Serialize};
 
 use super::maximization_bias::{A, ACTIONS, LEFT, VALUE_OF_LEFT, step};
-use super::{ControlOptions, Entry, Table, TableLearner, Transition, argmax_at_random};
+use super::{Entry, Learners, Transition, act};
 
 /// Learners in a run.
 pub const LEARNERS: usize = 100;
@@ -24,9 +21,8 @@ pub const TABLES: &str = "action_values.f64";
 pub struct ControlRun {
     spec: RunSpec,
     budget: u64,
-    options: ControlOptions,
-    all_options: OptionMap,
-    learners: Vec<Box<dyn TableLearner>>,
+    options: OptionMap,
+    learners: Learners,
     place: Place,
     values: Vec<f64>,
 }
@@ -43,24 +39,22 @@ struct Place {
 impl ControlRun {
     /// Starts `budget` episodes of every learner.
     pub fn start(spec: &RunSpec, budget: u64, entry: &Entry) -> Result<Self> {
-        let options = entry.options(&spec.options)?;
         Ok(ControlRun {
-            learners: (0..LEARNERS).map(|_| (entry.make)(&ACTIONS, &options)).collect(),
+            learners: (entry.make)(LEARNERS, &ACTIONS, &spec.options)?,
             place: Place { episode: 0, left: 0, counted: 0, rng: Seeds::new(spec.seed).stream("episodes") },
             spec: spec.clone(),
             budget,
-            all_options: options::to_map(&options),
-            options,
+            options: (entry.card)().options.with(&[&spec.options])?,
             values: Vec::new(),
         })
     }
 
     /// Takes over a saved state.
     pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
-        let (place, tables): (Place, Vec<Vec<Table>>) = state::decode(&self.kind(), saved)?;
+        let (place, learners): (Place, Vec<Vec<u8>>) = state::decode(&self.kind(), saved)?;
         self.place = place;
-        for (learner, tables) in self.learners.iter_mut().zip(tables) {
-            learner.set_tables(tables);
+        for (learner, saved) in self.learners.iter_mut().zip(learners) {
+            learner.restore(&saved)?;
         }
         Ok(self)
     }
@@ -78,12 +72,8 @@ impl ControlRun {
         for learner in &mut self.learners {
             let mut state = Some(A);
             while let Some(at) = state {
-                let action = if rng.random_bool(self.options.epsilon) {
-                    rng.random_range(0..ACTIONS[at] as u32) as usize
-                } else {
-                    learner.values(at, &mut self.values);
-                    argmax_at_random(&self.values, rng)
-                };
+                learner.values(at, &mut self.values);
+                let action = act(&self.values, learner.epsilon(), rng);
                 let (reward, next) = step(at, action, rng);
                 learner.observe(Transition { state: at, action, reward, next }, rng);
                 self.place.left += u64::from(at == A && action == LEFT);
@@ -123,8 +113,8 @@ impl Run for ControlRun {
     }
 
     fn save(&self) -> Vec<u8> {
-        let tables: Vec<&[Table]> = self.learners.iter().map(|learner| learner.tables()).collect();
-        state::encode(&self.kind(), &(&self.place, tables))
+        let learners: Vec<Vec<u8>> = self.learners.iter().map(|learner| learner.save()).collect();
+        state::encode(&self.kind(), &(&self.place, learners))
     }
 
     fn artefact(&self) -> Option<Artefact> {
@@ -140,7 +130,7 @@ impl Run for ControlRun {
             kind: "action-values".into(),
             problem: self.spec.problem.clone(),
             method: self.spec.method.clone(),
-            options: self.all_options.clone(),
+            options: self.options.clone(),
             seed: self.spec.seed,
             steps: self.place.episode,
             files: BTreeMap::from([(TABLES.to_owned(), bytes)]),

@@ -5,13 +5,17 @@
 //! exactly from the model, which only the score knows.
 
 pub mod bayes_ucbvi;
+pub mod greedy_ucbvi;
 pub mod incr_bayes_ucbvi;
 pub mod model;
 pub mod opsrl;
+pub mod opt_ql;
 pub mod problem;
 pub mod psrl;
+pub mod rand_ql;
 pub mod rlsvi;
 pub mod run;
+pub mod stages;
 pub mod ucbvi;
 
 use quire_core::{About, MethodCard, OptionMap, Options, Result, Seeds, options};
@@ -98,6 +102,9 @@ pub const METHODS: &[Entry] = &[
     Entry::of::<psrl::Psrl>(),
     Entry::of::<opsrl::Opsrl>(),
     Entry::of::<rlsvi::Rlsvi>(),
+    Entry::of::<greedy_ucbvi::GreedyUcbvi>(),
+    Entry::of::<rand_ql::RandQl>(),
+    Entry::of::<opt_ql::OptQl>(),
 ];
 
 /// Backward induction over any optimistic or sampled Q: fills `policy` (`[H, S]`) with its greedy actions. `q` gives

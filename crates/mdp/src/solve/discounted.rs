@@ -146,7 +146,7 @@ pub fn discounted_occupancy(mdp: &FiniteMdp, policy: &[f64], discount: f64) -> R
     Ok(policy.iter().enumerate().map(|(pair, p)| p * states[pair / mdp.actions()]).collect())
 }
 
-fn check_discount(discount: f64) -> Result<()> {
+pub(super) fn check_discount(discount: f64) -> Result<()> {
     if (0.0..1.0).contains(&discount) {
         return Ok(());
     }

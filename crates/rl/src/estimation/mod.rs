@@ -9,15 +9,22 @@
 //! | [`polynomial`] | least-squares polynomials in a basis that keeps its digits |
 //! | [`overestimation`] | the problems `polynomial-overestimation-*`: Figure 2 of the Double DQN paper |
 //! | [`run`] | their run: state after state, errors averaged |
+//! | [`uniform_errors`] | the problems `uniform-errors-*`: independent errors beside the closed form of their bias |
 
 pub mod overestimation;
 pub mod polynomial;
 pub mod run;
+pub mod uniform_errors;
+
+use std::sync::Arc;
 
 use quire_core::options::NoOptions;
-use quire_core::{About, MethodCard};
+use quire_core::{About, MethodCard, Problem};
 
-pub use overestimation::problems;
+/// The problems of this family.
+pub fn problems() -> impl Iterator<Item = Arc<dyn Problem>> {
+    overestimation::problems().chain(uniform_errors::problems())
+}
 
 /// Estimates max_a Q(s, a) from `estimates`, `[actions]`; the second argument gives an action's partner, whose estimate
 /// has errors of its own.

@@ -103,9 +103,9 @@ pub struct OverestimationProblem {
     row: Row,
 }
 
-/// The problems of this family.
-pub fn problems() -> Vec<Arc<dyn Problem>> {
-    ROWS.iter().map(|&row| Arc::new(OverestimationProblem::new(row)) as Arc<dyn Problem>).collect()
+/// The problems of this file.
+pub fn problems() -> impl Iterator<Item = Arc<dyn Problem>> {
+    ROWS.iter().map(|&row| Arc::new(OverestimationProblem::new(row)) as Arc<dyn Problem>)
 }
 
 impl OverestimationProblem {

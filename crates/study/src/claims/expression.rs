@@ -12,8 +12,9 @@
 //! `auc(return(dqn))` the mean over the curve. Each stands for one number a seed, of which the interquartile mean is
 //! taken; arithmetic is done on those means. Without `on`, an expectation is about every problem of its study.
 
-/// Nesting beyond this is refused; nobody can read it either.
-const DEEPEST: usize = 50;
+mod parser;
+
+use self::parser::Parser;
 
 /// A statement about a study: `left relation right`, on one problem or on all.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +74,23 @@ pub enum Relation {
     AtLeast,
 }
 
+impl Relation {
+    /// As it is written: `<`, `<=`, `>`, `>=`.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Relation::Less => "<",
+            Relation::AtMost => "<=",
+            Relation::Greater => ">",
+            Relation::AtLeast => ">=",
+        }
+    }
+
+    /// True if the left side is expected to be the smaller one.
+    pub fn expects_less(self) -> bool {
+        matches!(self, Relation::Less | Relation::AtMost)
+    }
+}
+
 /// One number of every run of a method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
@@ -107,6 +125,16 @@ pub struct SyntaxError {
 }
 
 impl Expression {
+    /// True if nothing is measured in it.
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Expression::Number(_) => true,
+            Expression::Reading(_) => false,
+            Expression::Negative(inner) | Expression::Absolute(inner) => inner.is_constant(),
+            Expression::Binary(_, left, right) => left.is_constant() && right.is_constant(),
+        }
+    }
+
     /// Its value, given those of the readings.
     pub fn value(&self, readings: &[f64]) -> f64 {
         match self {
@@ -169,7 +197,7 @@ impl Expectation {
     /// # Errors
     /// What is wrong, and where in `text`.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let mut parser = Parser { text, at: 0, depth: 0, readings: Vec::new() };
+        let mut parser = Parser::new(text);
         let left = parser.sum()?;
         let relation = parser.relation()?;
         let right = parser.sum()?;
@@ -183,342 +211,5 @@ impl Expectation {
     }
 }
 
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-    depth: usize,
-    readings: Vec<Reading>,
-}
-
-type Parsed<T> = Result<T, SyntaxError>;
-
-impl<'a> Parser<'a> {
-    /// What is left, without the blanks before it.
-    fn rest(&mut self) -> &'a str {
-        let rest = self.text[self.at..].trim_start();
-        self.at = self.text.len() - rest.len();
-        rest
-    }
-
-    fn error<T>(&mut self, problem: impl Into<String>) -> Parsed<T> {
-        self.rest();
-        Err(SyntaxError { position: self.at, problem: problem.into() })
-    }
-
-    /// An error that says what was expected and what stands there.
-    fn expected<T>(&mut self, what: &str) -> Parsed<T> {
-        let found = match self.rest().chars().next() {
-            Some(found) => format!("found `{found}`"),
-            None => "the expectation ends here".to_owned(),
-        };
-        self.error(format!("expected {what}; {found}"))
-    }
-
-    /// Takes `symbol` if it comes next.
-    fn take(&mut self, symbol: &str) -> bool {
-        let found = self.rest().starts_with(symbol);
-        if found {
-            self.at += symbol.len();
-        }
-        found
-    }
-
-    /// Takes `symbol` or says that it was expected.
-    fn need(&mut self, symbol: &str) -> Parsed<()> {
-        if self.take(symbol) { Ok(()) } else { self.expected(&format!("`{symbol}`")) }
-    }
-
-    /// The word that comes next, not taken yet; empty if there is none.
-    fn word(&mut self) -> &'a str {
-        let rest = self.rest();
-        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        if rest.starts_with(|c: char| c.is_alphabetic() || c == '_') { &rest[..end] } else { "" }
-    }
-
-    fn relation(&mut self) -> Parsed<Relation> {
-        let symbols = [
-            ("<=", Relation::AtMost),
-            (">=", Relation::AtLeast),
-            ("<", Relation::Less),
-            (">", Relation::Greater),
-        ];
-        for (symbol, relation) in symbols {
-            if self.take(symbol) {
-                return Ok(relation);
-            }
-        }
-        self.expected("one of < <= > >=")
-    }
-
-    fn sum(&mut self) -> Parsed<Expression> {
-        self.operands(Self::product, &[("+", Operator::Add), ("-", Operator::Subtract)])
-    }
-
-    fn product(&mut self) -> Parsed<Expression> {
-        self.operands(Self::factor, &[("*", Operator::Multiply), ("/", Operator::Divide)])
-    }
-
-    /// Operands with operators of one rank between them, from left to right.
-    fn operands(
-        &mut self,
-        operand: fn(&mut Self) -> Parsed<Expression>,
-        operators: &[(&str, Operator)],
-    ) -> Parsed<Expression> {
-        let mut left = operand(self)?;
-        let mut count = 0;
-        while let Some((_, operator)) = operators.iter().find(|(symbol, _)| self.take(symbol)) {
-            // A chain nests to the left, and what is nested is walked recursively.
-            count += 1;
-            if count > DEEPEST {
-                return self.error("this expectation is too long");
-            }
-            left = Expression::Binary(*operator, Box::new(left), Box::new(operand(self)?));
-        }
-        Ok(left)
-    }
-
-    fn factor(&mut self) -> Parsed<Expression> {
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return self.error("parentheses and signs are nested too deeply here");
-        }
-        let factor = self.factor_inside();
-        self.depth -= 1;
-        factor
-    }
-
-    fn factor_inside(&mut self) -> Parsed<Expression> {
-        if self.take("-") {
-            return Ok(Expression::Negative(Box::new(self.factor()?)));
-        }
-        if self.take("(") {
-            let inner = self.sum()?;
-            self.need(")")?;
-            return Ok(inner);
-        }
-        if self.rest().starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-            return Ok(Expression::Number(self.number()?));
-        }
-        match self.word() {
-            "" => self.expected("a metric, as in return(dqn), a number or `(`"),
-            "abs" => {
-                self.at += "abs".len();
-                self.need("(")?;
-                let inner = self.sum()?;
-                self.need(")")?;
-                Ok(Expression::Absolute(Box::new(inner)))
-            }
-            "auc" => {
-                self.at += "auc".len();
-                self.need("(")?;
-                if self.word().is_empty() {
-                    return self.expected("a metric, as in auc(return(dqn))");
-                }
-                let mut reading = self.metric()?;
-                self.need(")")?;
-                reading.which = Which::Mean;
-                Ok(self.reading(reading))
-            }
-            _ => {
-                let mut reading = self.metric()?;
-                if self.word() == "at" {
-                    self.at += "at".len();
-                    reading.which = Which::At(self.percentage()?);
-                }
-                Ok(self.reading(reading))
-            }
-        }
-    }
-
-    fn reading(&mut self, reading: Reading) -> Expression {
-        self.readings.push(reading);
-        Expression::Reading(self.readings.len() - 1)
-    }
-
-    /// `metric(label)`; the word that comes next is the metric's name.
-    fn metric(&mut self) -> Parsed<Reading> {
-        let metric = self.word();
-        let position = self.at;
-        self.at += metric.len();
-        if !self.take("(") {
-            return self.expected(&format!("`(` and a method, as in {metric}(dqn)"));
-        }
-        let rest = self.rest();
-        let Some(end) = rest.find(')') else { return self.error("the `)` after this method is missing") };
-        let label = rest[..end].trim_end();
-        if label.is_empty() {
-            return self.expected("a method, as in return(dqn)");
-        }
-        let label_position = self.at;
-        self.at += end + 1;
-        Ok(Reading {
-            metric: metric.to_owned(),
-            label: label.to_owned(),
-            which: Which::At(1.0),
-            position,
-            label_position,
-        })
-    }
-
-    fn percentage(&mut self) -> Parsed<f64> {
-        if !self.rest().starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-            return self.expected("a percentage of the budget, as in `at 50%`");
-        }
-        let begin = self.at;
-        let number = self.number()?;
-        self.need("%")?;
-        if !(0.0..=100.0).contains(&number) || number == 0.0 {
-            self.at = begin;
-            return self.error(format!("a run has parts above 0% and up to 100%, not {number}%"));
-        }
-        Ok(number / 100.0)
-    }
-
-    /// A number without a sign, as `0.5`, `20` or `1e-3`.
-    fn number(&mut self) -> Parsed<f64> {
-        let rest = self.rest();
-        let digits = |from: usize| {
-            rest[from..]
-                .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-                .map_or(rest.len(), |end| from + end)
-        };
-        let mut end = digits(0);
-        if let Some(exponent) = rest[end..].strip_prefix(['e', 'E']) {
-            let unsigned = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            if unsigned.starts_with(|c: char| c.is_ascii_digit()) {
-                end = digits(rest.len() - unsigned.len());
-            }
-        }
-        match rest[..end].parse::<f64>() {
-            Ok(number) if number.is_finite() => {
-                self.at += end;
-                Ok(number)
-            }
-            _ => self.error(format!("`{}` is not a number", &rest[..end])),
-        }
-    }
-
-    /// `on problem`, or the end.
-    fn problem(&mut self) -> Parsed<Option<(usize, String)>> {
-        if self.word() != "on" {
-            return if self.rest().is_empty() {
-                Ok(None)
-            } else {
-                self.expected("an operator, `on <problem>` or the end")
-            };
-        }
-        self.at += "on".len();
-        let name = self.rest().trim_end();
-        if name.is_empty() {
-            return self.expected("the name of a problem after `on`");
-        }
-        Ok(Some((self.at, name.to_owned())))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn sides(text: &str, readings: &[f64]) -> (f64, f64) {
-        let expectation = Expectation::parse(text).unwrap();
-        (expectation.left.value(readings), expectation.right.value(readings))
-    }
-
-    fn refused(text: &str) -> (usize, String) {
-        let error = Expectation::parse(text).unwrap_err();
-        (error.position, error.problem)
-    }
-
-    #[test]
-    fn arithmetic_has_the_usual_ranks() {
-        assert_eq!(sides("m(a) - 2 - 3 * 4 < -(m(b) + 1) / 2", &[20.0, 5.0]), (6.0, -3.0));
-        assert_eq!(sides("abs(m(a) - m(b)) >= 1.5e1 - -.5", &[2.0, 5.0]), (3.0, 15.5));
-        assert_eq!(sides("12 / m(a) / 2 > 2e-1", &[3.0]), (2.0, 0.2));
-    }
-
-    #[test]
-    fn readings_are_told_apart() {
-        let text = "return(double-dqn) at 50% >= auc(return( a b )) on MinAtar/Breakout-v1 ";
-        let expectation = Expectation::parse(text).unwrap();
-        assert_eq!(expectation.relation, Relation::AtLeast);
-        assert_eq!(expectation.problem, Some((51, "MinAtar/Breakout-v1".to_owned())));
-        let [first, second] = &expectation.readings[..] else { panic!("two readings") };
-        assert_eq!((first.label.as_str(), first.which), ("double-dqn", Which::At(0.5)));
-        assert_eq!((second.label.as_str(), second.which, second.label_position), ("a b", Which::Mean, 41));
-        assert_eq!(first.to_string(), "return(double-dqn) at 50%");
-        assert_eq!(second.to_string(), "auc(return(a b))");
-    }
-
-    #[test]
-    fn values_are_read_from_curves() {
-        let read = |text: &str, points: &[(u64, f64)]| {
-            Expectation::parse(&format!("{text} > 0")).unwrap().readings[0].of(points, 100)
-        };
-        let points = [(20, 1.0), (50, 2.0), (100, 5.0)];
-        assert_eq!(read("m(a)", &points), Some(5.0));
-        assert_eq!(read("m(a) at 50%", &points), Some(2.0));
-        assert_eq!(read("m(a) at 49.9%", &points), Some(1.0));
-        assert_eq!(read("m(a) at 19%", &points), None);
-        // 20 steps of 1, 30 of 2, 50 of 5.
-        assert_eq!(read("auc(m(a))", &points), Some(3.3));
-        assert_eq!(read("auc(m(a))", &[]), None);
-        assert_eq!(read("auc(m(a))", &[(0, 7.0)]), Some(7.0));
-    }
-
-    #[test]
-    fn errors_say_where_and_what() {
-        let expect = |text: &str, position: usize, what: &str| {
-            let (at, problem) = refused(text);
-            assert!(at == position && problem.contains(what), "{text}: {at}: {problem}");
-        };
-        expect("", 0, "expected a metric");
-        expect("m(a)", 4, "expected one of < <= > >=; the expectation ends here");
-        expect("m(a) = 1", 5, "found `=`");
-        expect("m(a) < 1 2", 9, "expected an operator");
-        expect("m a < 1", 2, "`(` and a method, as in m(dqn)");
-        expect("m(a < 1", 2, "`)` after this method");
-        expect("m() < 1", 2, "a method");
-        expect("m(a) at 0% < 1", 8, "above 0%");
-        expect("m(a) at 120% < 1", 8, "not 120%");
-        expect("m(a) at < 1", 8, "a percentage");
-        expect("m(a) < 1..2", 7, "`1..2` is not a number");
-        expect("m(a) < 1e999", 7, "is not a number");
-        expect("auc(3) < 1", 4, "auc(return(dqn))");
-        expect("m(a) < 1 on ", 12, "name of a problem");
-        expect("1 < 2", 0, "nothing is measured");
-        expect("(m(a) < 1", 6, "expected `)`");
-        expect(&"(".repeat(100_000), DEEPEST, "nested too deeply");
-        expect(&format!("m(a){} < 1", "+1".repeat(100_000)), 4 + 2 * DEEPEST + 1, "too long");
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_the_parser_panic(text in "\\PC*") {
-            let _ = Expectation::parse(&text);
-        }
-
-        #[test]
-        fn no_soup_of_tokens_makes_the_parser_panic(
-            tokens in prop::collection::vec(
-                prop::sample::select(&["m(a)", "auc(", "abs(", "(", ")", "-", "+", "/", "<", ">=", "1", ".", "e9",
-                    " at ", "50%", "%", " on ", "é", "x", " "][..]),
-                0..30,
-            )
-        ) {
-            let text = tokens.concat();
-            match Expectation::parse(&text) {
-                Ok(expectation) => prop_assert!(!expectation.readings.is_empty()),
-                Err(error) => prop_assert!(text.is_char_boundary(error.position)),
-            }
-        }
-
-        #[test]
-        fn sums_of_products_come_out_as_rust_computes_them(a in -9.0..9.0_f64, b in 0.5..9.0_f64, c in 0.0..9.0_f64) {
-            let text = format!("m(x) * {b} - {c} / m(y) + {c} > (m(x) - {b}) * -{c}");
-            prop_assert_eq!(sides(&text, &[a, b, a]), (a * b - c / b + c, (a - b) * -c));
-        }
-    }
-}
+mod tests;

@@ -24,25 +24,40 @@
 //! quick = { seeds = 3, steps = 10_000 }
 //! ```
 //!
-//! [`expression`] says what an expectation may be, [`verdict`] how it is judged: *holds*, *fails* or *not shown*, never
-//! more than was measured.
+//! [`expression`] says what an expectation may be, [`mod@evaluate`] how it is judged: *holds*, *fails* or *not shown*, never
+//! more than was measured. Verdicts are kept beside the studies they come from, one file a paper.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | [`mod@paper`] | [`Paper`], [`Claim`]: the files and the studies in them |
 //! | [`expression`] | expectations: a small language over metrics |
-//! | [`verdict`] | [`evaluate`]: a study in a store, judged |
+//! | [`mod@evaluate`] | [`evaluate()`]: a study in a store, judged |
+//! | [`verdict`] | [`PaperVerdict`] and all in it: what was found, as plain values |
+//! | [`contrast`] | an expectation's two sides as one number against a line, for figures |
+//! | [`archive`] | [`Archive`]: verdicts kept in files |
+//! | [`sitting`] | [`Sitting`]: what was begun and not ended, to go on with |
+//! | [`standing`] | [`PaperStanding`]: what a paper states beside what was measured of it so far |
 
+pub mod archive;
+pub mod contrast;
+pub mod evaluate;
 pub mod expression;
 pub mod paper;
+pub mod sitting;
+pub mod standing;
 pub mod verdict;
 
 use std::path::Path;
 
 use quire_core::{Error, Result};
 
+pub use archive::{Archive, Kept};
+pub use contrast::Contrast;
+pub use evaluate::evaluate;
 pub use paper::{Claim, Paper, PaperListing};
-pub use verdict::{ClaimVerdict, Measured, PaperVerdict, Values, Verdict, evaluate};
+pub use sitting::Sitting;
+pub use standing::{ClaimStanding, PaperStanding, Standing};
+pub use verdict::{ClaimVerdict, Measured, PaperVerdict, RunLength, Statistic, Values, Verdict};
 
 /// File names and texts of all papers, in the order of their names.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/papers.rs"));
@@ -55,15 +70,18 @@ pub fn papers() -> Result<Vec<Paper>> {
     FILES.iter().map(|(name, text)| Paper::parse(&Path::new("papers").join(name), text)).collect()
 }
 
-/// The paper with this slug or arXiv identifier.
+/// The paper with this slug or arXiv identifier. `papers/redq`, `papers/redq.toml` and `arXiv:2101.05982` are understood
+/// too: they cannot be mistaken for the method `redq`.
 ///
 /// # Errors
 /// [`Error::Unknown`] with the nearest slugs if there is none.
 pub fn paper(slug: &str) -> Result<Paper> {
     let papers = papers()?;
+    let number = slug.strip_prefix("arXiv:").unwrap_or(slug);
+    let slug = slug.strip_prefix("papers/").map_or(slug, |file| file.strip_suffix(".toml").unwrap_or(file));
     let known: Vec<String> = papers.iter().map(|paper| paper.slug.clone()).collect();
     papers
         .into_iter()
-        .find(|paper| paper.slug == slug || paper.arxiv == slug)
+        .find(|paper| paper.slug == slug || paper.arxiv == number)
         .ok_or_else(|| Error::unknown("paper", slug, known.iter().map(String::as_str), "quire list papers"))
 }

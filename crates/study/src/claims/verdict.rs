@@ -1,41 +1,23 @@
-//! Verdicts: what a study says about a claim, never more than was measured.
-//!
-//! A reading of an expectation is one number a seed. Its value is the interquartile mean over seeds, which for fewer than
-//! four seeds is the plain mean. The difference left - right of the two sides gets a 95 % bootstrap interval: seeds are
-//! drawn anew, the same ones for every method, from a fixed generator. The expectation
-//!
-//! - **holds** if the interval lies wholly on the expected side of zero,
-//! - **fails** if it lies wholly on the other side,
-//! - is **not shown** otherwise; also if a run is missing or there are fewer than two seeds, which give no interval.
-//!
-//! Intervals from very few seeds are too narrow: they exclude zero whenever all seeds point the same way, which without any
-//! difference happens to 3 seeds one time in four. A verdict from fewer than six seeds says so in its note.
-//!
-//! Two sides that are equal in every resample meet `<=` and `>=`. A claim holds if all its expectations do, fails if one
-//! does, and is not shown otherwise.
-
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+//! Verdicts: what was found about a paper's claims, as plain values that are printed, kept in files and read again.
 
 use quire_core::Result;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::expression::{Expectation, Relation};
-use super::paper::Claim;
-use crate::statistics::{Bootstrap, Estimate, Pairing, interquartile_mean};
-use crate::store::{ProblemRecord, RunRecord, RunStatus, Store, StudyId};
-
-/// From this many seeds on, all of them point the same way by chance in less than 5 % of the cases.
-const ENOUGH_SEEDS: usize = 6;
+use super::expression::Relation;
+use crate::statistics::Estimate;
+use crate::store::{ProblemRecord, StudyId};
 
 /// What was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Verdict {
     /// It is so.
+    #[serde(rename = "holds")]
     Holds,
     /// It is not so.
+    #[serde(rename = "fails")]
     Fails,
     /// What was measured does not decide it.
+    #[serde(rename = "not shown")]
     NotShown,
 }
 
@@ -50,7 +32,7 @@ impl Verdict {
     }
 
     /// The verdict on a claim from those on its expectations.
-    fn of_all(parts: impl IntoIterator<Item = Verdict> + Clone) -> Self {
+    pub(super) fn of_all(parts: impl IntoIterator<Item = Verdict> + Clone) -> Self {
         if parts.clone().into_iter().any(|part| part == Verdict::Fails) {
             Verdict::Fails
         } else if parts.into_iter().all(|part| part == Verdict::Holds) {
@@ -61,7 +43,7 @@ impl Verdict {
     }
 
     /// The verdict on `relation` from the difference of its sides, left - right.
-    fn of_difference(relation: Relation, difference: Estimate) -> Self {
+    pub(super) fn of_difference(relation: Relation, difference: Estimate) -> Self {
         let Estimate { low, high, .. } = difference;
         let equal_everywhere = low == 0.0 && high == 0.0;
         let (expected, contrary) = match relation {
@@ -84,40 +66,81 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-impl Serialize for Verdict {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 /// The verdicts on a paper's claims.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PaperVerdict {
     /// The paper's slug.
     pub paper: String,
-    /// Its claims.
+    /// Its title.
+    pub title: String,
+    /// Its arXiv identifier.
+    pub arxiv: String,
+    /// What holds for all claims: settings that are the paper's, and those that are not.
+    pub protocol: String,
+    /// Its claims, those that were measured.
     pub claims: Vec<ClaimVerdict>,
 }
 
-/// The verdict on a claim.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The verdict on a claim, with everything that says how it was come by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClaimVerdict {
     /// The claim's id.
     pub id: String,
     /// What it says.
     pub text: String,
+    /// Where the paper says it.
+    pub source: String,
+    /// What was scaled down against the paper.
+    pub scaled_down: String,
     /// The verdict.
     pub verdict: Verdict,
+    /// True if the study had fewer seeds or shorter runs than the claim asks for.
+    pub quick: bool,
     /// What was found about its expectations; one about several problems comes once for each.
     pub expectations: Vec<Measured>,
     /// Seeds of the study.
     pub seeds: usize,
+    /// Runs of the study: methods x problems x seeds.
+    pub runs: usize,
+    /// How long the runs were.
+    pub lengths: Vec<RunLength>,
     /// Seconds of work in all runs of the study.
     pub wall_s: f64,
+    /// When the last run ended, UTC, as `2026-01-31T12:00:00Z`; `None` while none has.
+    pub measured: Option<String>,
+    /// What the runs ran on.
+    pub machines: Vec<String>,
+    /// The command that measured it.
+    pub command: String,
+    /// The version of Quire that measured it.
+    pub quire_version: String,
+    /// The commit of that Quire, where it was known.
+    pub commit: Option<String>,
+    /// The study's number in its store.
+    pub study: StudyId,
+    /// The page of the study, relative to the folder of the store; `None` if none was written.
+    pub report: Option<String>,
+}
+
+/// How long the runs on a problem were.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunLength {
+    /// The problem.
+    pub problem: String,
+    /// Length of a run, in `unit`.
+    pub budget: u64,
+    /// The unit of work, as `environment steps`.
+    pub unit: String,
+}
+
+impl From<&ProblemRecord> for RunLength {
+    fn from(problem: &ProblemRecord) -> Self {
+        RunLength { problem: problem.name.clone(), budget: problem.budget, unit: problem.budget_unit.clone() }
+    }
 }
 
 /// What was found about an expectation on a problem.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The expectation as it was written.
     pub expression: String,
@@ -132,185 +155,65 @@ pub struct Measured {
 }
 
 /// The numbers behind a verdict. NaN (`null` in JSON) where there is none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Values {
     /// The left side.
+    #[serde(deserialize_with = "number")]
     pub left: f64,
     /// The right side.
+    #[serde(deserialize_with = "number")]
     pub right: f64,
     /// left - right.
+    #[serde(deserialize_with = "number")]
     pub difference: f64,
     /// The 95 % bootstrap interval of the difference, low and high.
+    #[serde(deserialize_with = "two_numbers")]
     pub interval: [f64; 2],
-    /// How seeds were made one number: `interquartile mean`, or `mean` with fewer than four.
-    pub statistic: &'static str,
+    /// How seeds were made one number.
+    pub statistic: Statistic,
     /// Seeds for which every reading was there.
     pub seeds: usize,
     /// Every reading with its value.
     pub readings: Vec<ReadingValue>,
 }
 
+/// How the values of several seeds were made one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Statistic {
+    /// The mean of the middle half.
+    #[serde(rename = "interquartile mean")]
+    InterquartileMean,
+    /// The mean of all, where fewer than four have no middle half.
+    #[serde(rename = "mean")]
+    Mean,
+}
+
+impl std::fmt::Display for Statistic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Statistic::InterquartileMean => "interquartile mean",
+            Statistic::Mean => "mean",
+        })
+    }
+}
+
 /// A reading with its value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadingValue {
     /// As in an expectation: `return(dqn) at 50%`.
     pub reading: String,
     /// Its statistic over the seeds.
+    #[serde(deserialize_with = "number")]
     pub value: f64,
     /// One value a seed, in the order of the seeds.
     pub runs: Vec<f64>,
 }
 
-/// Judges a claim by its study in a store, finished or not.
-///
-/// # Errors
-/// If the store can't be read or has no such study.
-pub fn evaluate(claim: &Claim, store: &Store, study: StudyId) -> Result<ClaimVerdict> {
-    store.study(study)?;
-    let runs = store.runs(study)?;
-    let problems = store.problems(study)?;
-    let mut expectations = Vec::new();
-    for expectation in &claim.expectations {
-        let about = |name: &str| expectation.problem.as_ref().is_none_or(|(_, only)| only == name);
-        for name in claim.study.problems.iter().filter(|name| about(name)) {
-            // The store has the registry's spelling of a name, whose letter case is free.
-            let problem = problems.iter().find(|problem| problem.name.eq_ignore_ascii_case(name));
-            expectations.push(measure(expectation, name, problem, &runs, store)?);
-        }
-    }
-    Ok(ClaimVerdict {
-        id: claim.id.clone(),
-        text: claim.text.clone(),
-        verdict: Verdict::of_all(expectations.iter().map(|measured| measured.verdict)),
-        expectations,
-        seeds: runs.iter().map(|run| run.spec.seed).collect::<BTreeSet<u64>>().len(),
-        wall_s: runs.iter().map(|run| run.wall_s).sum(),
-    })
+/// A number, where JSON's `null` is not-a-number.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
-fn measure(
-    expectation: &Expectation,
-    name: &str,
-    problem: Option<&ProblemRecord>,
-    runs: &[RunRecord],
-    store: &Store,
-) -> Result<Measured> {
-    let runs: Vec<&RunRecord> =
-        runs.iter().filter(|run| run.spec.problem.eq_ignore_ascii_case(name)).collect();
-    let budget = problem.map_or(0, |problem| problem.budget);
-    let planned: BTreeSet<u64> = runs.iter().map(|run| run.spec.seed).collect();
-    let mut curves: HashMap<(i64, &str), Vec<(u64, f64)>> = HashMap::new();
-    let mut columns: Vec<Vec<f64>> = vec![Vec::new(); expectation.readings.len()];
-    let mut missing: Vec<String> = Vec::new();
-    for seed in planned {
-        let mut row = Vec::new();
-        for reading in &expectation.readings {
-            let run = runs.iter().find(|run| run.label == reading.label && run.spec.seed == seed);
-            let found = match run {
-                None => Err("no such run".to_owned()),
-                Some(run) => match trouble(run) {
-                    Some(trouble) => Err(trouble),
-                    None => {
-                        let key = (run.id.0, reading.metric.as_str());
-                        let points = match curves.entry(key) {
-                            Entry::Occupied(known) => known.into_mut(),
-                            Entry::Vacant(place) => place.insert(store.points(run.id, &reading.metric)?),
-                        };
-                        match reading.of(points, run.spec.budget.unwrap_or(budget)) {
-                            Some(value) if value.is_finite() => Ok(value),
-                            Some(value) => Err(format!("{reading} is {value}")),
-                            None => Err(format!("no value for {reading}")),
-                        }
-                    }
-                },
-            };
-            match found {
-                Ok(value) => row.push(value),
-                Err(why) => {
-                    let what = format!("{} with seed {seed}: {why}", reading.label);
-                    if !missing.contains(&what) {
-                        missing.push(what);
-                    }
-                }
-            }
-        }
-        // Seeds pair up across methods, so one counts only if it has every reading.
-        if row.len() == columns.len() {
-            columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
-        }
-    }
-    let seeds = columns[0].len();
-    let values = compare(expectation, &columns);
-    let note = match (&missing[..], seeds) {
-        ([], 0) => Some("the study has no runs on this problem".to_owned()),
-        ([], 1) => Some("one seed gives no interval; take at least two".to_owned()),
-        ([], _) => None,
-        ([first, rest @ ..], _) => {
-            let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            Some(format!("missing: {first}{others}"))
-        }
-    };
-    let [low, high] = values.interval;
-    let verdict = match note {
-        Some(_) => Verdict::NotShown,
-        None => {
-            Verdict::of_difference(expectation.relation, Estimate { value: values.difference, low, high })
-        }
-    };
-    let note = note.or_else(|| (seeds < ENOUGH_SEEDS && low < high).then(|| caution(seeds)));
-    Ok(Measured { expression: expectation.text.clone(), problem: name.to_owned(), verdict, values, note })
+fn two_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], D::Error> {
+    Ok(<[Option<f64>; 2]>::deserialize(deserializer)?.map(|end| end.unwrap_or(f64::NAN)))
 }
-
-/// What has to be said about an interval from this few seeds.
-fn caution(seeds: usize) -> String {
-    let percent = 200.0 * 0.5_f64.powi(seeds as i32);
-    format!(
-        "{seeds} seeds are few: without any difference they all point the same way {percent:.0} % of the time; \
-         take at least {ENOUGH_SEEDS}"
-    )
-}
-
-/// Why a run's values don't count, if they don't.
-fn trouble(run: &RunRecord) -> Option<String> {
-    let reason = run.reason.as_deref().unwrap_or_default();
-    match run.status {
-        // A run that broke down on the way has a last value, but not one at the end of its budget.
-        RunStatus::Done if reason.starts_with("diverged") => Some(reason.to_owned()),
-        RunStatus::Done => None,
-        RunStatus::Failed => Some(format!("failed: {reason}")),
-        RunStatus::Pending | RunStatus::Running => Some("not finished".to_owned()),
-    }
-}
-
-/// Both sides and the interval of their difference; `columns` is readings x seeds.
-fn compare(expectation: &Expectation, columns: &[Vec<f64>]) -> Values {
-    let means: Vec<f64> = columns.iter().map(|column| interquartile_mean(column)).collect();
-    let tasks: Vec<[Vec<f64>; 1]> = columns.iter().map(|column| [column.clone()]).collect();
-    let scores: Vec<&[Vec<f64>]> = tasks.iter().map(|task| &task[..]).collect();
-    let mut drawn = vec![f64::NAN; columns.len()];
-    let difference = Bootstrap::default().estimate_of(&scores, Pairing::Paired, |samples| {
-        for (value, sample) in drawn.iter_mut().zip(samples) {
-            *value = interquartile_mean(&sample[0]);
-        }
-        expectation.left.value(&drawn) - expectation.right.value(&drawn)
-    });
-    let readings = expectation.readings.iter().zip(&means).zip(columns);
-    Values {
-        left: expectation.left.value(&means),
-        right: expectation.right.value(&means),
-        difference: difference.value,
-        interval: [difference.low, difference.high],
-        statistic: if columns[0].len() < 4 { "mean" } else { "interquartile mean" },
-        seeds: columns[0].len(),
-        readings: readings
-            .map(|((reading, &value), runs)| ReadingValue {
-                reading: reading.to_string(),
-                value,
-                runs: runs.clone(),
-            })
-            .collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests;

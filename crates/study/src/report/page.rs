@@ -5,10 +5,10 @@ use std::fmt::Write;
 use quire_core::{Direction, OptionMap};
 use serde_json::Value;
 
-use super::escape;
 use super::figures::{CHART_STYLE, curves_figure, profile_figure};
 use super::svg::strip::StripAxis;
 use super::svg::{COLOR_COUNT, COLORS, color};
+use super::{document, escape};
 use crate::format::{counted, decimals, duration, number};
 use crate::store::RunStatus;
 use crate::summary::{MethodSummary, MetricCurves, ProblemSummary, StudySummary};
@@ -37,16 +37,8 @@ pub fn html(summary: &StudySummary) -> String {
     }
     options(&mut body, summary);
     reproduce(&mut body, summary);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
-         <meta name=\"generator\" content=\"Quire {}\">\n<title>{}</title>\n<style>\n{}{COLORS}{CHART_STYLE}</style>\n\
-         </head>\n<body>\n<main>\n{body}</main>\n<script>\n{}</script>\n</body>\n</html>\n",
-        escape(&summary.quire_version),
-        escape(&summary.name),
-        include_str!("style.css"),
-        include_str!("script.js"),
-    )
+    let styles = [include_str!("style.css"), COLORS, CHART_STYLE];
+    document(&summary.name, &summary.quire_version, &styles, &body, include_str!("script.js"))
 }
 
 fn section(out: &mut String, title: &str, fill: impl FnOnce(&mut String)) {

@@ -137,7 +137,7 @@ impl StripAxis {
 }
 
 /// Places along the row with an offset across it, so that dots which would cover each other stand side by side.
-fn stacked(radius: f64, places: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
+pub(super) fn stacked(radius: f64, places: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
     let mut places: Vec<f64> = places.collect();
     places.sort_by(f64::total_cmp);
     let mut out: Vec<(f64, f64)> = Vec::new();

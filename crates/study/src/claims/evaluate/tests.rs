@@ -94,14 +94,14 @@ fn values_are_interquartile_means_by_hand() {
     let measured = &verdict(&["auc(loss(a)) / loss(b) < 2"], &paired()).expectations[0];
     // a at the end: 0, 10, ..., 50, one cut from either end: 25; the curve's mean is 1.5 times that. b: 26.
     assert_eq!((measured.values.left, measured.values.right), (37.5 / 26.0, 2.0));
-    assert_eq!(measured.values.statistic, "interquartile mean");
+    assert_eq!(measured.values.statistic, Statistic::InterquartileMean);
     assert_eq!(measured.values.readings[0].reading, "auc(loss(a))");
     assert_eq!(measured.values.readings[1].runs, [1.0, 11.0, 21.0, 31.0, 41.0, 51.0]);
     let [low, high] = measured.values.interval;
     assert!(low <= measured.values.difference && measured.values.difference <= high && high < 0.0);
     let three = &verdict(&["loss(a) < loss(b)"], &store(3, |_, seed| [0.0, [0.0, 1.0, 5.0][seed as usize]]))
         .expectations[0];
-    assert_eq!((three.values.left, three.values.statistic), (2.0, "mean"));
+    assert_eq!((three.values.left, three.values.statistic), (2.0, Statistic::Mean));
 }
 
 #[test]
