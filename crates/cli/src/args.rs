@@ -62,6 +62,8 @@ pub enum Command {
     Report(Report),
     /// Export a study's numbers
     Export(Export),
+    /// Solve your own finite MDP exactly
+    SolveMdp(SolveMdp),
     /// Print a completion script for your shell
     Completions {
         /// The shell
@@ -214,6 +216,22 @@ pub struct Export {
     /// Where to: a file, or a folder for tensorboard and svg [default: beside the report]
     #[arg(long, value_name = "PATH")]
     pub to: Option<PathBuf>,
+}
+
+/// `quire solve-mdp`
+#[derive(Debug, Args)]
+pub struct SolveMdp {
+    /// The model, a .json or .npz file with `transitions` and `rewards`
+    pub model: PathBuf,
+    /// Discount factor per step, below 1 [default: the file's, or 0.99]
+    #[arg(long, value_name = "NUMBER")]
+    pub discount: Option<f64>,
+    /// Steps of an episode, for the effective horizon [default: the file's]
+    #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub horizon: Option<u32>,
+    /// Caution against errors of the model, in units of 1/value: solve for the entropic risk measure too
+    #[arg(long, value_name = "BETA")]
+    pub risk: Option<f64>,
 }
 
 /// Formats of `quire export`.

@@ -16,6 +16,7 @@
 
 pub use quire_core as core;
 pub use quire_env as env;
+pub use quire_mdp as mdp;
 pub use quire_nn as nn;
 pub use quire_optim as optim;
 pub use quire_rl as rl;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use user::{fail, folder, json, quire, succeed, text};
+use user::{fail, folder, json, quire, succeed};
 
 /// A small study: two methods, two seeds.
 const SMALL: &[&str] =
@@ -112,30 +112,6 @@ fn numbers(out: &Path) -> String {
 /// Steps enough that a kill finds it at work.
 const LONGER: &[&str] =
     &["compare", "dqn", "double-dqn", "--on", "CartPole-v1", "--seeds", "2", "--steps", "3000", "--quiet"];
-
-#[test]
-fn a_study_killed_again_and_again_ends_with_the_numbers_of_one_never_killed() {
-    let (undisturbed, out) = (folder(), folder());
-    succeed(undisturbed.path(), LONGER);
-    let begin = |words: &[&str]| {
-        let mut command = quire(out.path(), words);
-        command.env("QUIRE_CHECKPOINT_S", "0.1").stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().unwrap()
-    };
-    let mut child = begin(LONGER);
-    for kill in 0..6_u64 {
-        std::thread::sleep(Duration::from_millis(200 + 137 * kill % 300));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // A kill before the study was entered leaves nothing to resume.
-        let entered = quire(out.path(), &["list", "studies", "--json"]).output().unwrap();
-        let begun = text(&entered.stdout).contains("dqn-vs-double-dqn");
-        child = if begun { begin(&["resume", "--quiet"]) } else { begin(LONGER) };
-    }
-    child.wait().unwrap();
-    assert_eq!(json(out.path(), &["list", "studies"])[0]["status"], "done");
-    assert_eq!(numbers(out.path()), numbers(undisturbed.path()));
-}
 
 #[cfg(unix)]
 #[test]

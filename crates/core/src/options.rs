@@ -110,7 +110,8 @@ pub fn parse_assignments<S: AsRef<str>>(words: &[S]) -> Result<OptionMap> {
 
 fn parse_value(text: &str) -> Value {
     let parsed = toml::from_str::<toml::Table>(&format!("value = {text}"));
-    match parsed.ok().and_then(|mut table| table.remove("value")) {
+    // A text of several lines could hold more than the value; then it is no value, and nothing of it is dropped.
+    match parsed.ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("value")) {
         Some(value) => toml_to_json(value),
         None => Value::String(text.to_owned()),
     }
@@ -414,8 +415,17 @@ fn overlay_variant(
         Value::String(name) => (Some(name.clone()), OptionMap::new()),
         Value::Object(layer) => {
             let mut layer = layer.clone();
-            let name = layer.shift_remove("name").and_then(|name| name.as_str().map(str::to_owned));
-            (name.or(current.clone()), layer)
+            let name = match layer.shift_remove("name") {
+                None => current.clone(),
+                Some(Value::String(name)) => Some(name),
+                Some(other) => {
+                    return Err(Error::option(
+                        format!("{path}.name"),
+                        format!("is a name, got {}", show(&other)),
+                    ));
+                }
+            };
+            (name, layer)
         }
         other => {
             return Err(Error::option(

@@ -204,6 +204,21 @@ impl FiniteMdp {
         next.iter().zip(probability).map(|(&next, &p)| p * values[next as usize]).sum()
     }
 
+    /// As [`FiniteMdp::expectation`], for sweeps over all rows in their order: also asks for the values that rows a little
+    /// further on will need, which lie anywhere in memory, so that a sweep does not wait for them one by one.
+    #[inline]
+    pub(crate) fn expectation_in_sweep(&self, state: usize, action: usize, values: &[f64]) -> f64 {
+        /// Transitions between asking and needing: about as many cycles as memory takes to answer.
+        const AHEAD: usize = 48;
+        let row = state * self.actions + action;
+        let range = self.offsets[row]..self.offsets[row + 1];
+        for &next in self.next.get(range.start + AHEAD..range.end + AHEAD).unwrap_or_default() {
+            prefetch(values, next as usize);
+        }
+        let (next, probability) = (&self.next[range.clone()], &self.probability[range]);
+        next.iter().zip(probability).map(|(&next, &p)| p * values[next as usize]).sum()
+    }
+
     /// Draws a next state.
     #[inline]
     pub fn sample_next(&self, state: usize, action: usize, rng: &mut Rng) -> usize {
@@ -266,6 +281,19 @@ pub fn deterministic(policy: &[usize], actions: usize) -> Vec<f64> {
     let mut probabilities = vec![0.0; policy.len() * actions];
     policy.iter().enumerate().for_each(|(state, &action)| probabilities[state * actions + action] = 1.0);
     probabilities
+}
+
+/// Asks for the cache line of `values[index]`.
+#[inline]
+fn prefetch(values: &[f64], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch has no effect on memory, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().wrapping_add(index).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, index);
 }
 
 fn place(row: usize, actions: usize) -> String {

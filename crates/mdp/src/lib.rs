@@ -2,6 +2,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
+//! | [`file`] | a user's own model, from JSON or NPZ |
 //! | [`finite`] | [`FiniteMdp`]: plain arrays, dense or sparse |
 //! | [`solve`] | exact solutions: discounted, episodic, average reward |
 //! | [`worlds`] | GridWorld, RiverSwim, chain, ring, Garnet |
@@ -13,6 +14,7 @@
 pub mod average_reward;
 pub mod control;
 pub mod explore;
+pub mod file;
 pub mod finite;
 pub mod posterior;
 pub mod regularized;
@@ -35,6 +37,6 @@ pub fn wing() -> Wing {
             average_reward::problems(),
         ]
         .concat(),
-        open: |_| None,
+        open: explore::problem::open,
     }
 }

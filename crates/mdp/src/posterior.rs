@@ -3,10 +3,13 @@
 use quire_core::Rng;
 use rand_distr::{Distribution, Exp1, Gamma};
 
-/// Draws Gamma(shape, 1) variates, remembering the set-up of small whole shapes, which posteriors use over and over.
+/// Draws Gamma(shape, 1) variates, remembering the set-up of small shapes, which posteriors use over and over: counts,
+/// and counts plus one fraction, the prior's.
 #[derive(Debug, Clone, Default)]
 pub struct GammaTable {
     whole: Vec<Gamma<f64>>,
+    /// By the whole part of the shape, with the shape itself; another fraction takes the place.
+    fractional: Vec<Option<(f64, Gamma<f64>)>>,
 }
 
 impl GammaTable {
@@ -31,7 +34,18 @@ impl GammaTable {
             }
             return self.whole[whole].sample(rng);
         }
-        gamma(shape).sample(rng)
+        if whole >= Self::REMEMBERED {
+            return gamma(shape).sample(rng);
+        }
+        if self.fractional.len() <= whole {
+            self.fractional.resize(whole + 1, None);
+        }
+        let slot = &mut self.fractional[whole];
+        if slot.is_none_or(|(remembered, _)| remembered != shape) {
+            *slot = Some((shape, gamma(shape)));
+        }
+        let (_, remembered) = slot.as_ref().expect("filled above");
+        remembered.sample(rng)
     }
 
     /// Turns concentrations into a draw from their Dirichlet distribution, in place.

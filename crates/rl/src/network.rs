@@ -20,6 +20,7 @@ pub struct QNetworkOptions {
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub image_scale: f64,
     /// Widths of the fully connected hidden layers, each followed by ReLU. Paper: one of 512.
+    #[schemars(inner(range(min = 1, max = 16_384)))]
     pub hidden: Vec<usize>,
     /// Whether all action values share one bias in the last layer, as in the paper's tuned version.
     pub shared_bias: bool,
@@ -42,7 +43,7 @@ impl Default for QNetworkOptions {
 #[serde(deny_unknown_fields)]
 pub struct ConvolutionOptions {
     /// Output channels.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 4096))]
     pub channels: usize,
     /// Height and width of the kernel.
     #[schemars(range(min = 1))]
@@ -226,6 +227,25 @@ impl Default for Workspace {
     }
 }
 
+/// Weights that a learner's networks may have between their hidden layers: 1 GiB, of which optimizers and target networks
+/// hold several copies. A slip of the pen must not end in a process that the system kills.
+const MOST_WEIGHTS: u128 = 1 << 28;
+
+/// Checks that `copies` networks with these hidden layers can be held in memory.
+///
+/// # Errors
+/// [`Error::Option`] for `option`, the name of the option that holds the widths.
+pub fn check_widths(option: &str, hidden: &[usize], copies: usize) -> Result<()> {
+    let products = hidden.windows(2).map(|pair| pair[0] as u128 * pair[1] as u128);
+    let between = products.fold(0_u128, u128::saturating_add);
+    let weights = between.saturating_mul(copies as u128);
+    if weights > MOST_WEIGHTS {
+        let problem = format!("makes {weights} weights; at most {MOST_WEIGHTS} are supported");
+        return Err(Error::option(option, problem));
+    }
+    Ok(())
+}
+
 /// The names and shapes of parameters, as an optimizer takes them.
 pub fn layout(params: &Params<f32>) -> Layout {
     let mut layout = Layout::default();
@@ -239,6 +259,15 @@ pub fn layout(params: &Params<f32>) -> Layout {
 mod tests {
     use super::*;
     use quire_core::Seeds;
+
+    #[test]
+    fn networks_too_large_for_memory_are_refused_by_name() {
+        assert!(check_widths("hidden", &[16_384, 16_384], 1).is_ok());
+        let error = check_widths("hidden", &[16_384, 16_384], 2).unwrap_err().to_string();
+        assert_eq!(error, "option `hidden`: makes 536870912 weights; at most 268435456 are supported");
+        assert!(check_widths("hidden", &[usize::MAX; 4], usize::MAX).is_err());
+        assert!(check_widths("hidden", &[], 10).is_ok());
+    }
 
     fn network(shape: &[usize], options: &QNetworkOptions) -> (QNetwork, Params<f32>) {
         let mut params = Params::new();

@@ -217,14 +217,14 @@ fn read_floats(values: &mut [f32], bytes: &[u8]) {
     }
 }
 
-/// Asks for the cache lines of a row before they are needed. At most four: a long row is fetched ahead by the
-/// processor once it is being read.
+/// Asks for the cache lines of a row before they are needed. At most four and the last one, in which a row that does not
+/// start a line ends: a long row is fetched ahead by the processor once it is being read.
 fn prefetch(row: &[u8]) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.chunks(64).take(4) {
+    for byte in row.iter().step_by(64).take(4).chain(row.last()) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch has no effect on memory, and the address lies in a live slice.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = row;

@@ -15,6 +15,8 @@
 //! options = { hidden = [64] }
 //! ```
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::path::Path;
 
 use quire_core::error::line_and_column;
@@ -26,6 +28,8 @@ use crate::store::{NewRun, NewStudy, ProblemRecord};
 
 /// Seeds of a study that does not say how many.
 const DEFAULT_SEEDS: u64 = 5;
+/// Seeds that a study can have; nobody waits for more, and a slip of the pen must not fill the memory.
+const MOST_SEEDS: u32 = 100_000;
 
 /// A study: every method on every problem with every seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,10 +73,23 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "seeds is a whole number or a list of whole numbers")]
+#[serde(untagged, expecting = "seeds is a whole number up to 100000 or a list of whole numbers")]
 pub(crate) enum SeedsEntry {
-    Count(u32),
+    Count(SeedCount),
     List(Vec<u64>),
+}
+
+/// A number of seeds, up to [`MOST_SEEDS`].
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "u32")]
+pub(crate) struct SeedCount(u32);
+
+impl TryFrom<u32> for SeedCount {
+    type Error = String;
+
+    fn try_from(count: u32) -> Result<Self, String> {
+        if count <= MOST_SEEDS { Ok(SeedCount(count)) } else { Err(format!("at most {MOST_SEEDS} seeds")) }
+    }
 }
 
 impl SeedsEntry {
@@ -80,7 +97,7 @@ impl SeedsEntry {
     pub(crate) fn seeds(entry: Option<&SeedsEntry>) -> Vec<u64> {
         match entry {
             None => (0..DEFAULT_SEEDS).collect(),
-            Some(SeedsEntry::Count(count)) => (0..u64::from(*count)).collect(),
+            Some(SeedsEntry::Count(SeedCount(count))) => (0..u64::from(*count)).collect(),
             Some(SeedsEntry::List(list)) => list.clone(),
         }
     }
@@ -161,6 +178,9 @@ impl StudySpec {
                 "a run needs at least one step; leave `steps` out for the problem's own budget".into(),
             );
         }
+        if self.seeds.len() > MOST_SEEDS as usize {
+            return refuse("seeds", format!("a study can have {MOST_SEEDS} seeds, not {}", self.seeds.len()));
+        }
         if let Some(seed) = first_repeated(&self.seeds) {
             return refuse("seeds", format!("seed {seed} is given twice; its runs would be the same"));
         }
@@ -218,12 +238,16 @@ impl StudySpec {
     }
 }
 
-fn first_repeated<T: PartialEq>(items: &[T]) -> Option<&T> {
-    items.iter().enumerate().find(|(index, item)| items[..*index].contains(item)).map(|(_, item)| item)
+fn first_repeated<T: Eq + Hash>(items: &[T]) -> Option<&T> {
+    let mut seen = HashSet::with_capacity(items.len());
+    items.iter().find(|item| !seen.insert(*item))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, RngSeed};
+
     use super::*;
 
     const GOOD: &str = "name = \"x\"\nproblems = [\"a\"]\nseeds = [3, 1]\n\n[[methods]]\nmethod = \"m\"\noptions = { k = 1 }\n";
@@ -262,5 +286,74 @@ mod tests {
         );
         let twice = format!("{GOOD}[[methods]]\nmethod = \"m\"\n");
         assert!(refused(&twice).contains("given twice; give two option sets"));
+    }
+
+    #[test]
+    fn a_study_with_more_seeds_than_memory_is_refused() {
+        for seeds in ["4294967295", "100001", "99999999999999"] {
+            let refused = refused(&GOOD.replace("[3, 1]", seeds));
+            assert!(refused.starts_with("s.toml:3:") && refused.contains("up to 100000"), "{refused}");
+        }
+        assert_eq!(
+            StudySpec::parse(Path::new("s.toml"), &GOOD.replace("[3, 1]", "100000")).unwrap().seeds.len(),
+            100_000
+        );
+    }
+
+    /// A text that `toml` reads back.
+    fn quoted(text: &str) -> String {
+        toml::Value::String(text.to_owned()).to_string()
+    }
+
+    proptest! {
+        #![proptest_config(Config { cases: 300, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..Config::default() })]
+
+        #[test]
+        fn what_is_written_into_a_study_file_is_read(
+            name in "[A-Za-z0-9+_][A-Za-z0-9é ._+-]{0,12}",
+            problems in prop::collection::hash_set("\\PC{1,8}", 1..4),
+            labels in prop::collection::hash_set("\\PC{1,8}", 1..4),
+            seeds in prop::collection::hash_set(0..i64::MAX as u64, 1..5),
+            steps in prop::option::of(1..i64::MAX as u64),
+            tuned: bool,
+        ) {
+            let list = |words: &mut dyn Iterator<Item = String>| words.collect::<Vec<_>>().join(", ");
+            let mut text = format!(
+                "name = {}\nproblems = [{}]\nseeds = [{}]\ntuned = {tuned}\n",
+                quoted(&name),
+                list(&mut problems.iter().map(|problem| quoted(problem))),
+                list(&mut seeds.iter().map(u64::to_string)),
+            );
+            if let Some(steps) = steps {
+                text += &format!("steps = {steps}\n");
+            }
+            for label in &labels {
+                text += &format!("[[methods]]\nmethod = \"m\"\nlabel = {}\n", quoted(label));
+            }
+            let spec = StudySpec::parse(Path::new("s.toml"), &text).unwrap();
+            prop_assert_eq!((spec.name, spec.steps, spec.tuned), (name, steps, tuned));
+            prop_assert_eq!(spec.problems.into_iter().collect::<HashSet<_>>(), problems);
+            prop_assert_eq!(spec.seeds.into_iter().collect::<HashSet<_>>(), seeds);
+            let read: HashSet<String> = spec.methods.into_iter().map(|method| method.label).collect();
+            prop_assert_eq!(read, labels);
+        }
+
+        #[test]
+        fn a_damaged_study_file_is_refused_in_its_place(at: prop::sample::Index, damage in "[\\[\\]{}=\"a-z0-9\n.-]{0,3}") {
+            let at = at.index(GOOD.len());
+            let text = format!("{}{damage}{}", &GOOD[..at], &GOOD[(at + damage.len()).min(GOOD.len())..]);
+            match StudySpec::parse(Path::new("s.toml"), &text) {
+                Ok(spec) => prop_assert!(spec.check().is_ok()),
+                Err(Error::Parse { line, column, .. }) => {
+                    prop_assert!((1..=text.matches('\n').count() + 1).contains(&line) && column >= 1);
+                }
+                Err(other) => prop_assert!(false, "an error without a place: {other}"),
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "(?s).*") {
+            let _ = StudySpec::parse(Path::new("s.toml"), &text);
+        }
     }
 }

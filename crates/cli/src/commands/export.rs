@@ -28,6 +28,10 @@ pub fn run(args: &Export, global: &Global) -> Result<ExitCode> {
         Format::Tensorboard => export::write_tensorboard(&store, study.id, &path),
         Format::Svg => write_curves(&store, &study, &path),
     }?;
+    if !path.is_file() && !path.is_dir() {
+        // A pipe or a device, as /dev/stdout: what it was given is all that may stand there.
+        return Ok(ExitCode::SUCCESS);
+    }
     if global.json {
         terminal::json(&serde_json::json!({ "study": study.name, "path": path }))?;
     } else {

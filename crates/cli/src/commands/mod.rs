@@ -9,6 +9,7 @@ pub mod paper;
 pub mod report;
 pub mod reproduce;
 pub mod show;
+pub mod solve_mdp;
 pub mod train;
 
 use std::path::PathBuf;

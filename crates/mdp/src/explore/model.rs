@@ -57,6 +57,49 @@ impl Counts {
     }
 }
 
+/// The empirical model laid out for planning: flat, and what does not change from stage to stage worked out once a plan.
+/// Its means are those of [`Counts::mean`] to the bit.
+#[derive(Debug, Clone, Default)]
+pub struct EmpiricalModel {
+    /// Start of each pair in `next` and `weight`; one more than pairs.
+    offsets: Vec<u32>,
+    next: Vec<u32>,
+    weight: Vec<f64>,
+    /// n(s, a) and sqrt(1 / n(s, a)).
+    visits: Vec<(f64, f64)>,
+}
+
+impl EmpiricalModel {
+    /// Takes over the counts; reuses its memory.
+    pub fn fill(&mut self, counts: &Counts) {
+        self.offsets.clear();
+        self.next.clear();
+        self.weight.clear();
+        self.visits.clear();
+        self.offsets.push(0);
+        for (successors, &visits) in counts.successors.iter().zip(&counts.visits) {
+            self.next.extend(successors.iter().map(|&(next, _)| next));
+            self.weight.extend(successors.iter().map(|&(_, n)| n as f64));
+            self.offsets.push(self.next.len() as u32);
+            self.visits.push((visits as f64, (1.0 / visits as f64).sqrt()));
+        }
+    }
+
+    /// n and sqrt(1 / n) of the pair with this number, state x actions + action.
+    #[inline]
+    pub fn visits(&self, pair: usize) -> (f64, f64) {
+        self.visits[pair]
+    }
+
+    /// Mean of `values` (`[S]`) over the empirical next state of a pair that was visited.
+    #[inline]
+    pub fn mean(&self, pair: usize, values: &[f64]) -> f64 {
+        let range = self.offsets[pair] as usize..self.offsets[pair + 1] as usize;
+        let successors = self.next[range.clone()].iter().zip(&self.weight[range]);
+        successors.map(|(&next, n)| n * values[next as usize]).sum::<f64>() / self.visits[pair].0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +116,10 @@ mod tests {
         assert_eq!(counts.mean(1, 1, &values), 7.0);
         assert_eq!(counts.variance(1, 1, &values), 3.0);
         assert_eq!(counts.visits(1, 0), 0);
+        let mut model = EmpiricalModel::default();
+        model.fill(&counts);
+        assert_eq!(model.visits(3), (4.0, 0.5));
+        assert_eq!(model.mean(3, &values), 7.0);
+        assert_eq!(model.visits(2).0, 0.0);
     }
 }

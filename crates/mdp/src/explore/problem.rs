@@ -1,5 +1,6 @@
 //! Worlds to explore, as problems.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use quire_core::{
@@ -10,7 +11,7 @@ use quire_core::{
 use super::run::{ExploreRun, POLICY, optimum};
 use super::{Entry, METHODS};
 use crate::finite::FiniteMdp;
-use crate::worlds;
+use crate::{file, worlds};
 
 /// An MDP to explore in episodes of a fixed length.
 pub struct ExploreProblem {
@@ -78,6 +79,32 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             2_000,
         ),
     ]
+}
+
+/// A user's model as a problem: `path/to/model.npz` or `.json`. `None` if the name is not that of such a file.
+pub fn open(name: &str) -> Option<Result<Arc<dyn Problem>>> {
+    file::is_model(name).then(|| {
+        let path = Path::new(name);
+        let file::ModelFile { mdp, horizon, .. } = file::read(path)?;
+        let usage = |problem: String| Err(Error::file(path, problem));
+        let Some(horizon) = horizon else {
+            return usage("has no `horizon`; explorers need the number of steps of an episode".into());
+        };
+        let outside = mdp.rewards().iter().position(|reward| !(0.0..=1.0).contains(reward));
+        if let Some(pair) = outside {
+            let (state, action) = (pair / mdp.actions(), pair % mdp.actions());
+            return usage(format!(
+                "action {action} in state {state} has the reward {}; explorers need rewards in [0, 1], so scale them",
+                mdp.rewards()[pair]
+            ));
+        }
+        let summary = format!(
+            "your own model: {} states, {} actions, episodes of {horizon} steps",
+            mdp.states(),
+            mdp.actions()
+        );
+        Ok(Arc::new(ExploreProblem::new(name, &summary, name, mdp, horizon, 2_000)) as Arc<dyn Problem>)
+    })
 }
 
 impl ExploreProblem {

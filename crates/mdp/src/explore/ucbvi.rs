@@ -13,7 +13,7 @@ use quire_core::{About, Options, Result, options, state};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::model::Counts;
+use super::model::{Counts, EmpiricalModel};
 use super::{Explorer, Method, Setting, plan_backward};
 
 /// Options of `ucbvi`.
@@ -51,10 +51,16 @@ impl Bonus {
     /// The bonus for `visits` > 0 when at most `greatest` can still be earned. `variance` is that of the next value, in
     /// squared reward units; only *bernstein* uses it.
     pub fn value(self, scale: f64, visits: f64, greatest: f64, variance: f64) -> f64 {
+        self.value_given_root(scale, visits, (1.0 / visits).sqrt(), greatest, variance)
+    }
+
+    /// The same, given `root` = sqrt(1 / visits), which does not change from stage to stage.
+    #[inline]
+    fn value_given_root(self, scale: f64, visits: f64, root: f64, greatest: f64, variance: f64) -> f64 {
         match self {
-            Bonus::Hoeffding => (scale * 0.5 * greatest * (1.0 / visits).sqrt()).min(greatest),
+            Bonus::Hoeffding => (scale * 0.5 * greatest * root).min(greatest),
             Bonus::Bernstein => scale * ((variance / visits).sqrt() + greatest / visits),
-            Bonus::Simplified => scale * ((1.0 / visits).sqrt() + greatest / visits),
+            Bonus::Simplified => scale * (root + greatest / visits),
         }
     }
 }
@@ -64,6 +70,8 @@ pub struct Ucbvi {
     options: UcbviOptions,
     setting: Setting,
     counts: Counts,
+    /// The counts as they are planned with.
+    model: EmpiricalModel,
 }
 
 impl Method for Ucbvi {
@@ -82,13 +90,19 @@ impl Method for Ucbvi {
 
     fn new(setting: &Setting, options: UcbviOptions) -> Result<Self> {
         options::check(&options)?;
-        Ok(Ucbvi { options, counts: Counts::new(setting.states, setting.actions), setting: setting.clone() })
+        Ok(Ucbvi {
+            options,
+            counts: Counts::new(setting.states, setting.actions),
+            model: EmpiricalModel::default(),
+            setting: setting.clone(),
+        })
     }
 }
 
 impl Explorer for Ucbvi {
     fn plan(&mut self, policy: &mut [usize]) {
-        let (setting, counts, options) = (&self.setting, &self.counts, &self.options);
+        self.model.fill(&self.counts);
+        let (setting, counts, model, options) = (&self.setting, &self.counts, &self.model, &self.options);
         let needs_variance = options.bonus == Bonus::Bernstein;
         plan_backward(
             setting,
@@ -96,14 +110,15 @@ impl Explorer for Ucbvi {
             |stage| setting.greatest_return(stage),
             |stage, state, action, later| {
                 let greatest = setting.greatest_return(stage);
-                let visits = counts.visits(state, action);
-                if visits == 0 {
+                let pair = state * setting.actions + action;
+                let (visits, root) = model.visits(pair);
+                if visits == 0.0 {
                     return greatest;
                 }
                 let variance = if needs_variance { counts.variance(state, action, later) } else { 0.0 };
-                setting.rewards[state * setting.actions + action]
-                    + counts.mean(state, action, later)
-                    + options.bonus.value(options.scale, visits as f64, greatest, variance)
+                setting.rewards[pair]
+                    + model.mean(pair, later)
+                    + options.bonus.value_given_root(options.scale, visits, root, greatest, variance)
             },
         );
     }

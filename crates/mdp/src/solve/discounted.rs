@@ -56,7 +56,9 @@ fn sweep(mdp: &FiniteMdp, discount: f64, values: &[f64], next: &mut [f64]) -> f6
         for (offset, slot) in next.iter_mut().enumerate() {
             let state = block * BLOCK + offset;
             *slot = (0..mdp.actions())
-                .map(|action| mdp.reward(state, action) + discount * mdp.expectation(state, action, values))
+                .map(|action| {
+                    mdp.reward(state, action) + discount * mdp.expectation_in_sweep(state, action, values)
+                })
                 .fold(f64::NEG_INFINITY, f64::max);
             change = change.max((*slot - values[state]).abs());
         }
@@ -144,7 +146,7 @@ pub fn discounted_occupancy(mdp: &FiniteMdp, policy: &[f64], discount: f64) -> R
     Ok(policy.iter().enumerate().map(|(pair, p)| p * states[pair / mdp.actions()]).collect())
 }
 
-fn check_discount(discount: f64) -> Result<()> {
+pub(super) fn check_discount(discount: f64) -> Result<()> {
     if (0.0..1.0).contains(&discount) {
         return Ok(());
     }

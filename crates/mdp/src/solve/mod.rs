@@ -5,16 +5,22 @@
 //! | discounted | [`value_iteration`], [`policy_iteration`], [`evaluate`], [`discounted_occupancy`] |
 //! | episodic | [`backward_induction`], [`evaluate_episodic`], [`occupancy`] |
 //! | average reward | [`relative_value_iteration`], [`gain_and_bias`], [`stationary_distribution`] |
+//! | with caution | [`risk_sensitive_value_iteration`], [`risk_sensitive_action_values`], [`entropic_risk`] |
+//! | how hard to learn | [`effective_horizon`] |
 
 mod average;
 mod discounted;
+mod effective_horizon;
 mod episodic;
+mod risk;
 
 pub use average::{AverageSolution, gain_and_bias, relative_value_iteration, stationary_distribution};
 pub use discounted::{
     Solution, action_values, discounted_occupancy, evaluate, policy_iteration, value_iteration,
 };
+pub use effective_horizon::{EffectiveHorizon, effective_horizon};
 pub use episodic::{EpisodicSolution, backward_induction, evaluate_episodic, occupancy};
+pub use risk::{entropic_risk, risk_sensitive_action_values, risk_sensitive_value_iteration};
 
 use nalgebra::{DMatrix, DVector};
 use quire_core::{Error, Result};

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::{ActionScale, TanhGaussianPolicy, forward_member, xavier};
 use crate::agent::{Actions, Agent, Learner, Task};
-use crate::network::layout;
+use crate::network::{check_widths, layout};
 use crate::replay::{Batch, Precision, Replay, Transition};
 
 /// Artefact files: the policy's weights and the critics'.
@@ -58,10 +58,10 @@ pub struct RedqOptions {
     #[schemars(range(min = 1))]
     pub policy_delay: u32,
     /// Transitions in a batch. Paper: 256.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
     /// Critics N. Paper: 10.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1024))]
     pub critics: usize,
     /// Size M of the subset in the target; m + p means m + 1 with probability p, else m. Paper: 2.
     #[schemars(range(min = 1.0))]
@@ -74,6 +74,7 @@ pub struct RedqOptions {
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
     pub polyak: f64,
     /// Widths of the hidden layers of policy and critics. Paper: 256, 256.
+    #[schemars(inner(range(min = 1, max = 16_384)))]
     pub hidden: Vec<usize>,
     /// Entropy that the temperature aims at; none is minus the number of action dimensions, as in the paper for most tasks.
     pub target_entropy: Option<f64>,
@@ -128,6 +129,7 @@ impl Default for RedqOptions {
 
 impl Options for RedqOptions {
     fn validate(&self) -> Result<()> {
+        check_widths("hidden", &self.hidden, self.critics)?;
         if self.target == Target::SubsetMinimum && self.subset > self.critics as f64 {
             let problem =
                 format!("must be at most the number of critics, {}; got {}", self.critics, self.subset);

@@ -38,12 +38,13 @@ pub struct SacOptions {
     #[schemars(range(min = 1))]
     pub policy_delay: u32,
     /// Transitions in a batch. Paper: 256.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
     /// Weight of the new critic in each Polyak average. Paper: 0.005.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
     pub polyak: f64,
     /// Widths of the hidden layers of policy and critics. Paper: 256, 256.
+    #[schemars(inner(range(min = 1, max = 16_384)))]
     pub hidden: Vec<usize>,
     /// Entropy that the temperature aims at; none is minus the number of action dimensions, as in the paper.
     pub target_entropy: Option<f64>,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{Agent, Task};
 use crate::exploration::Exploration;
-use crate::network::{QNetwork, QNetworkOptions, Workspace, layout};
+use crate::network::{QNetwork, QNetworkOptions, Workspace, check_widths, layout};
 use crate::replay::{Batch, Precision, Replay, Transition};
 
 /// The artefact's file with the network's weights.
@@ -37,7 +37,7 @@ pub struct DeepQOptions {
     #[schemars(range(min = 1))]
     pub updates_per_round: u32,
     /// Transitions in a batch. Paper: 32.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: usize,
     /// Environment steps from one refresh of the target network to the next. Paper: 10,000; tuned version 30,000.
     #[schemars(range(min = 1))]
@@ -83,7 +83,11 @@ impl Default for DeepQOptions {
     }
 }
 
-impl Options for DeepQOptions {}
+impl Options for DeepQOptions {
+    fn validate(&self) -> Result<()> {
+        check_widths("network.hidden", &self.network.hidden, 1)
+    }
+}
 
 /// Networks, memory, optimizer and generators of a deep Q-learner.
 pub struct DeepQ {
@@ -269,7 +273,9 @@ impl DeepQ {
     /// Goes on from what [`DeepQ::save`] returned.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
         let saved: Saved = state::decode("deep Q-learner", bytes)?;
-        if layout(&saved.online) != layout(&self.online) || !self.replay.is_alike(&saved.replay) {
+        let networks_fit =
+            [&saved.online, &saved.target].iter().all(|saved| layout(saved) == layout(&self.online));
+        if !networks_fit || !self.replay.is_alike(&saved.replay) {
             return Err(Error::Resume("the saved learner has other options".into()));
         }
         self.optimizer.restore(&saved.optimizer)?;

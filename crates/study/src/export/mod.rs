@@ -21,10 +21,19 @@ pub use csv::write_csv;
 pub use jsonl::write_jsonl;
 pub use tensorboard::write_tensorboard;
 
-/// Writes `path` through `fill`, under a temporary name that is renamed once all is well.
+/// Writes `path` through `fill`, under a temporary name that is renamed once all is well. A device or a pipe, as
+/// `/dev/stdout`, is written straight into: a rename would put a file in its place.
 fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), WriteError>) -> Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).map_err(|e| Error::io("create the folder", parent, e))?;
+    }
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let write = || -> Result<(), WriteError> {
+            let mut out = BufWriter::new(std::fs::OpenOptions::new().write(true).open(path)?);
+            fill(&mut out)?;
+            Ok(out.flush()?)
+        };
+        return write().map_err(|error| error.at(path));
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
@@ -38,10 +47,7 @@ fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), Write
     write().map_err(|error| {
         // What is half written is of no use; the error that matters is the first one.
         let _ = std::fs::remove_file(&temporary);
-        match error {
-            WriteError::Io(e) => Error::io("write", path, e),
-            WriteError::Other(e) => e,
-        }
+        error.at(path)
     })
 }
 
@@ -49,6 +55,16 @@ fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<(), Write
 enum WriteError {
     Io(std::io::Error),
     Other(Error),
+}
+
+impl WriteError {
+    /// As an error about `path`.
+    fn at(self, path: &Path) -> Error {
+        match self {
+            WriteError::Io(e) => Error::io("write", path, e),
+            WriteError::Other(e) => e,
+        }
+    }
 }
 
 impl From<std::io::Error> for WriteError {

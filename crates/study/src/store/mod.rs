@@ -174,6 +174,12 @@ fn sqlite_error(path: Option<&Path>, error: rusqlite::Error) -> Error {
         Some(ErrorCode::CannotOpen) => {
             Error::file(path, "cannot be opened as a store: the folder is not writable, or this is a folder")
         }
+        // A quota, a limit on the size of files, a broken disk: SQLite does not tell them apart.
+        Some(ErrorCode::SystemIoFailure) => Error::file(
+            path,
+            "cannot be read or written: the system reports an error, as for a full or broken disk; mend that and run \
+             the command again, or `quire resume`",
+        ),
         Some(ErrorCode::NotADatabase) => {
             Error::file(path, "is not a Quire store; choose another store or move the file away")
         }

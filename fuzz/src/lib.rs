@@ -1,0 +1,52 @@
+//! What several fuzz targets share: getting past checksums, so that a fuzzer reaches what lies behind them.
+
+use quire_core::{OptionMap, Problem, RunSpec, options};
+use std::sync::Arc;
+
+/// A genuine run's problem, spec and saved state for every method, from the presets of the contract tests.
+pub fn saved_runs() -> Vec<(Arc<dyn Problem>, RunSpec, Vec<u8>)> {
+    let file: toml::Table = toml::from_str(include_str!("../../crates/study/tests/presets.toml")).unwrap();
+    let registry = quire_study::registry();
+    file.iter()
+        .map(|(method, preset)| {
+            let problem = registry.problem(preset["problem"].as_str().unwrap()).unwrap();
+            let mut spec = RunSpec::new(&problem.card().name, method, 7);
+            spec.budget = Some(preset["steps"].as_integer().unwrap() as u64);
+            spec.options = preset
+                .get("options")
+                .map_or_else(OptionMap::new, |set| options::from_toml(set.as_table().unwrap().clone()));
+            let saved = problem.start(&spec).unwrap().save();
+            (problem, spec, saved)
+        })
+        .collect()
+}
+
+/// The length of the frame around a saved state: magic, length of the kind, kind, checksum.
+pub fn frame_length(saved: &[u8]) -> usize {
+    let kind = u32::from_le_bytes(saved[8..12].try_into().unwrap()) as usize;
+    8 + 4 + kind + 4
+}
+
+/// Makes the checksum of a saved state right again after its body was changed.
+pub fn reseal(saved: &mut [u8]) {
+    let body_at = frame_length(saved);
+    let checksum = crc32fast::hash(&saved[body_at..]).to_le_bytes();
+    saved[body_at - 4..body_at].copy_from_slice(&checksum);
+}
+
+/// Changes `bytes` as `edits` say: groups of five bytes, a place (four, little-endian, modulo the length) and a value;
+/// the value 255 cuts the bytes there, what is left over is appended.
+pub fn edit(bytes: &mut Vec<u8>, edits: &[u8]) {
+    let mut groups = edits.chunks_exact(5);
+    for group in &mut groups {
+        if bytes.is_empty() {
+            break;
+        }
+        let place = u32::from_le_bytes(group[..4].try_into().unwrap()) as usize % bytes.len();
+        match group[4] {
+            255 => bytes.truncate(place),
+            value => bytes[place] = value,
+        }
+    }
+    bytes.extend_from_slice(groups.remainder());
+}
