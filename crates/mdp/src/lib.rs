@@ -2,7 +2,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`file`] | a user's own model, from JSON or NPZ |
+//! | [`file`](mod@file) | a user's own model, from JSON or NPZ |
 //! | [`finite`] | [`FiniteMdp`]: plain arrays, dense or sparse |
 //! | [`solve`] | exact solutions: discounted, episodic, average reward |
 //! | [`worlds`] | GridWorld, RiverSwim, chain, ring, Garnet |
