@@ -224,13 +224,13 @@ pub struct SolveMdp {
     /// The model, a .json or .npz file with `transitions` and `rewards`
     pub model: PathBuf,
     /// Discount factor per step, below 1 [default: the file's, or 0.99]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub discount: Option<f64>,
     /// Steps of an episode, for the effective horizon [default: the file's]
     #[arg(long, value_name = "STEPS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub horizon: Option<u32>,
     /// Caution against errors of the model, in units of 1/value: solve for the entropic risk measure too
-    #[arg(long, value_name = "BETA")]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
     pub risk: Option<f64>,
 }
 

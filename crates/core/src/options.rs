@@ -185,10 +185,14 @@ pub struct OptionField {
 }
 
 /// The names, types, ranges, defaults and descriptions of a method's options.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct OptionSchema {
     schema: Value,
     defaults: OptionMap,
+    /// [`resolve`] of the options struct. Only the typed options know what a layer that changes `name` in a choice, such as
+    /// the optimizer, leaves at the defaults of the new one.
+    #[serde(skip)]
+    resolve: fn(&[&OptionMap]) -> Result<OptionMap>,
 }
 
 impl OptionSchema {
@@ -199,7 +203,11 @@ impl OptionSchema {
             settings.meta_schema = None;
         });
         let schema = settings.into_generator().into_root_schema_for::<O>();
-        OptionSchema { schema: schema.to_value(), defaults: to_map(&O::default()) }
+        OptionSchema {
+            schema: schema.to_value(),
+            defaults: to_map(&O::default()),
+            resolve: |layers| resolve::<O>(layers).map(|options| to_map(&options)),
+        }
     }
 
     /// The JSON schema.
@@ -224,11 +232,9 @@ impl OptionSchema {
         fields
     }
 
-    /// The defaults with `layer` laid over them, names, types and ranges checked: what a run will use.
+    /// The defaults with `layers` laid over them, names, types, ranges and relations checked: what a run will use.
     pub fn with(&self, layers: &[&OptionMap]) -> Result<OptionMap> {
-        let mut map = self.defaults.clone();
-        layers.iter().try_for_each(|layer| self.overlay(&mut map, layer))?;
-        Ok(map)
+        (self.resolve)(layers)
     }
 
     fn overlay(&self, fields: &mut OptionMap, layer: &OptionMap) -> Result<()> {

@@ -41,9 +41,15 @@ pub fn run(args: &Show, global: &Global) -> Result<ExitCode> {
     if args.on.is_some() {
         registry.method(&args.name)?;
     }
-    if let Ok(problem) = registry.problem(&args.name) {
-        show_problem(problem.as_ref(), global)?;
-        return Ok(ExitCode::SUCCESS);
+    match registry.problem(&args.name) {
+        Ok(problem) => {
+            show_problem(problem.as_ref(), global)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        // Something else may have the name.
+        Err(Error::Unknown { .. }) => {}
+        // A member of a family that there is not, or a file that holds no model.
+        Err(error) => return Err(error),
     }
     let paper = claims::paper(&args.name);
     if paper.is_ok() || args.name.starts_with("papers/") || args.name.starts_with("arXiv:") {

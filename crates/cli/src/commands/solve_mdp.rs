@@ -126,6 +126,11 @@ pub fn run(args: &SolveMdp, global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The value, but 0 where it is not told from 0.
+fn settled(value: f64, error: f64) -> f64 {
+    if value.abs() <= error { 0.0 } else { value }
+}
+
 fn expected(mdp: &FiniteMdp, values: &[f64]) -> f64 {
     mdp.start().iter().zip(values).map(|(p, value)| p * value).sum()
 }
@@ -163,7 +168,9 @@ fn tell(solved: &Solved) {
         line("robust value", &number(cautious.value), &about);
     }
     match &solved.average {
-        Average::Found { gain, .. } => line("gain", &number(*gain), "optimal average reward a step"),
+        Average::Found { gain, error_at_most, .. } => {
+            line("gain", &number(settled(*gain, *error_at_most)), "optimal average reward a step");
+        }
         Average::Undetermined { reason } => line("gain", "–", reason),
     }
     if let Some(episodic) = &solved.episodic {
@@ -197,8 +204,8 @@ fn tell(solved: &Solved) {
         if let Some(cautious) = &solved.cautious {
             row.extend([cautious.policy[state].to_string(), number(cautious.values[state])]);
         }
-        if let Average::Found { bias, .. } = &solved.average {
-            row.push(number(bias[state]));
+        if let Average::Found { bias, error_at_most, .. } = &solved.average {
+            row.push(number(settled(bias[state], 10.0 * error_at_most)));
         }
         row
     });
