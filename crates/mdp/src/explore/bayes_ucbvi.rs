@@ -38,7 +38,7 @@ pub struct BayesUcbviOptions {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub quantile: Option<f64>,
     /// Posterior samples B that the quantile is taken from. Ours: 64.
-    #[schemars(range(min = 1, max = 65_536))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub samples: usize,
     /// Whether the rewards are told. If not, each reward r is replaced by a coin flip with probability r, and a Beta(1, 1)
     /// posterior of it is sampled along with the next state.

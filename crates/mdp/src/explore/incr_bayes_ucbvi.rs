@@ -34,7 +34,7 @@ pub struct IncrBayesUcbviOptions {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub quantile: Option<f64>,
     /// Bootstrap replicates B. Ours: 64.
-    #[schemars(range(min = 1, max = 65_536))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub samples: usize,
 }
 
