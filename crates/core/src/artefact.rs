@@ -31,6 +31,11 @@ pub struct Artefact {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
+/// Numbers as the bytes of an artefact's file, little-endian f64.
+pub fn number_bytes(numbers: impl IntoIterator<Item = f64>) -> Vec<u8> {
+    numbers.into_iter().flat_map(f64::to_le_bytes).collect()
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Manifest {
@@ -61,6 +66,17 @@ impl Artefact {
             ))
         };
         self.files.get(name).map(Vec::as_slice).ok_or_else(missing)
+    }
+
+    /// The numbers in the file with this name, little-endian f64 as [`number_bytes`] makes them.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f64>> {
+        match self.file(name)?.as_chunks::<8>() {
+            (numbers, []) => Ok(numbers.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect()),
+            (_, rest) => Err(Error::Failed(format!(
+                "the artefact's file `{name}` ends in {} bytes that are no number of 8",
+                rest.len()
+            ))),
+        }
     }
 
     /// Writes the artefact as the folder `path`. The folder is made under a temporary name and renamed; an artefact

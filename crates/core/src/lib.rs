@@ -22,7 +22,7 @@ pub mod seed;
 pub mod state;
 pub mod trace;
 
-pub use artefact::Artefact;
+pub use artefact::{Artefact, number_bytes};
 pub use error::{Error, Result};
 pub use options::{OptionMap, OptionSchema, Options};
 pub use problem::{About, Direction, MethodCard, Metric, Paper, Problem, ProblemCard};

@@ -69,6 +69,17 @@ impl ProblemCard {
     pub fn metric(&self) -> &Metric {
         &self.metrics[0]
     }
+
+    /// How long the run lasts, in `budget_unit`: what `spec` asks for, or the problem's own budget; at least 1.
+    pub fn length(&self, spec: &RunSpec) -> Result<u64> {
+        match spec.budget.unwrap_or(self.budget) {
+            0 => {
+                let unit = self.budget_unit.strip_suffix('s').unwrap_or(self.budget_unit);
+                Err(Error::Usage(format!("a run needs at least one {unit}; give --steps a larger number")))
+            }
+            length => Ok(length),
+        }
+    }
 }
 
 /// What a method is.

@@ -40,6 +40,32 @@ impl RunSpec {
             threads: 1,
         }
     }
+
+    /// What a saved state of this run is the state of, for [`crate::state`]: a run of another method, problem, seed or
+    /// length is told apart by it.
+    pub fn kind(&self, budget: u64, unit: &str) -> String {
+        format!("{} on {}, seed {}, {budget} {unit}", self.method, self.problem, self.seed)
+    }
+
+    /// What this run leaves behind after `steps` of work: an artefact of `kind` with all `options` of the method and `files`
+    /// by name.
+    pub fn artefact(
+        &self,
+        kind: &str,
+        options: &OptionMap,
+        steps: u64,
+        files: impl IntoIterator<Item = (impl Into<String>, Vec<u8>)>,
+    ) -> Artefact {
+        Artefact {
+            kind: kind.to_owned(),
+            problem: self.problem.clone(),
+            method: self.method.clone(),
+            options: options.clone(),
+            seed: self.seed,
+            steps,
+            files: files.into_iter().map(|(name, bytes)| (name.into(), bytes)).collect(),
+        }
+    }
 }
 
 /// What [`Run::step`] says.

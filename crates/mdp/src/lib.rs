@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`file`](mod@file) | a user's own model, from JSON or NPZ |
 //! | [`finite`] | [`FiniteMdp`]: plain arrays, dense or sparse |
+//! | [`policy`] | stochastic policies as tables |
 //! | [`solve`] | exact solutions: discounted, episodic, average reward |
 //! | [`worlds`] | GridWorld, RiverSwim, chain, ring, Garnet |
 //! | [`explore`] | family: learn by acting in an unknown MDP |
@@ -16,6 +17,7 @@ pub mod control;
 pub mod explore;
 pub mod file;
 pub mod finite;
+pub mod policy;
 pub mod posterior;
 pub mod regularized;
 pub mod solve;

@@ -220,15 +220,7 @@ impl Run for OnlineRun {
     }
 
     fn artefact(&self) -> Option<Artefact> {
-        Some(Artefact {
-            kind: "policy".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.options.clone(),
-            seed: self.spec.seed,
-            steps: self.place.step,
-            files: self.agent.policy(),
-        })
+        Some(self.spec.artefact("policy", &self.options, self.place.step, self.agent.policy()))
     }
 }
 

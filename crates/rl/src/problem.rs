@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
-    Wing,
+    Artefact, Direction, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec, Wing,
 };
 use quire_env::wrappers::TimeLimit;
 use quire_env::{EnvCard, Environment};
@@ -126,15 +125,6 @@ impl EnvironmentProblem {
         let position = self.methods.iter().position(|card| card.name == method);
         Ok(self.entries[position.expect("the method was found above")])
     }
-
-    fn budget(&self, spec: &RunSpec) -> Result<u64> {
-        match spec.budget.unwrap_or(self.card.budget) {
-            0 => Err(Error::Usage(
-                "a run needs at least one environment step; give --steps a larger number".into(),
-            )),
-            budget => Ok(budget),
-        }
-    }
 }
 
 impl Problem for EnvironmentProblem {
@@ -148,13 +138,13 @@ impl Problem for EnvironmentProblem {
 
     fn start(&self, spec: &RunSpec) -> Result<Box<dyn Run>> {
         let environment = self.environment()?;
-        Ok(Box::new(OnlineRun::start(spec, self.budget(spec)?, environment, self.entry(&spec.method)?)?))
+        Ok(Box::new(OnlineRun::start(spec, self.card.length(spec)?, environment, self.entry(&spec.method)?)?))
     }
 
     fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
         let environment = self.environment()?;
         let entry = self.entry(&spec.method)?;
-        Ok(Box::new(OnlineRun::resume(spec, self.budget(spec)?, environment, entry, saved)?))
+        Ok(Box::new(OnlineRun::resume(spec, self.card.length(spec)?, environment, entry, saved)?))
     }
 
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {

@@ -12,7 +12,8 @@ use quire_core::{Options, Rng};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Setting, draw};
+use super::Setting;
+use crate::policy::draw;
 
 /// How far a step goes along an estimated gradient x.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

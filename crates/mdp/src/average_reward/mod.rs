@@ -37,8 +37,7 @@ pub mod worlds;
 
 use std::sync::Arc;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Problem, Result, Rng, Seeds, options};
-use rand::RngExt;
+use quire_core::{About, MethodCard, OptionMap, Options, Problem, Result, Seeds, options};
 
 pub use hypotheses::Hypotheses;
 
@@ -143,17 +142,6 @@ pub const METHODS: &[Entry] = &[
     Entry::of::<ppgae::Ppgae>(),
     Entry::of::<random_policy::RandomPolicy>(),
 ];
-
-/// An action drawn from `probabilities`, `[A]`.
-pub fn draw(probabilities: &[f64], rng: &mut Rng) -> usize {
-    let mut left: f64 = rng.random();
-    let chosen = probabilities.iter().position(|p| {
-        left -= p;
-        left < 0.0
-    });
-    // Rounding can leave a sliver above the last probability.
-    chosen.unwrap_or(probabilities.len() - 1)
-}
 
 #[cfg(test)]
 mod tests;

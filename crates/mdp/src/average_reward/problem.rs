@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
-    Seeds,
+    Artefact, Direction, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec, Seeds,
 };
 
-use super::run::{AverageRewardRun, POLICY, World};
+use super::run::{AverageRewardRun, World};
 use super::worlds::{TRUTH, goal_grid, perturbed_river_swims, random_kernels};
-use super::{Entry, Hypotheses, METHODS, draw};
+use super::{Entry, Hypotheses, METHODS};
 use crate::finite::FiniteMdp;
+use crate::policy;
 
 /// Steps of an evaluation.
 const EVALUATION_STEPS: usize = 1_000;
@@ -120,10 +120,7 @@ impl AverageRewardProblem {
         let entry: &Entry =
             METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
         let options = card.options.with(&[&spec.options])?;
-        match spec.budget.unwrap_or(self.card.budget) {
-            0 => Err(Error::Usage("a run needs at least one step; give --steps a larger number".into())),
-            budget => AverageRewardRun::start(spec, budget, self.world(spec.seed)?, entry, options),
-        }
+        AverageRewardRun::start(spec, self.card.length(spec)?, self.world(spec.seed)?, entry, options)
     }
 }
 
@@ -147,20 +144,14 @@ impl Problem for AverageRewardProblem {
     /// Average rewards of the policy over 1,000 steps from the start, in the world of the artefact's seed.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let world = self.world(artefact.seed)?;
-        let (states, actions) = (world.mdp.states(), world.mdp.actions());
-        let bytes = artefact.file(POLICY)?;
-        let policy: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
-        let fits = bytes.len() == 8 * states * actions
-            && policy.chunks_exact(actions).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-6);
-        if !fits {
-            return Err(Error::Failed(format!("the policy in {POLICY} does not fit {}", self.card.name)));
-        }
+        let policy = policy::read(artefact, &world.mdp)?;
+        let actions = world.mdp.actions();
         let scores = (0..repetitions as u64).map(|life| {
             let mut rng = Seeds::new(seed).nth("life", life).stream("life");
             let mut state = world.mdp.sample_start(&mut rng);
             let mut sum = 0.0;
             for _ in 0..EVALUATION_STEPS {
-                let action = draw(&policy[state * actions..][..actions], &mut rng);
+                let action = policy::draw(&policy[state * actions..][..actions], &mut rng);
                 sum += world.mdp.reward(state, action);
                 state = world.mdp.sample_next(state, action, &mut rng);
             }

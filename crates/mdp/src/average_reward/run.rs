@@ -1,20 +1,20 @@
 //! A run: one life, a record every hundredth of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use quire_core::{Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state};
+use quire_core::{
+    Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
+};
 use serde::{Deserialize, Serialize};
 
 use super::worlds::{SWEEPS, TOLERANCE};
 use super::{Agent, Entry, Hypotheses, Setting};
 use crate::finite::FiniteMdp;
+use crate::policy;
 use crate::solve::relative_value_iteration;
 
 /// Points of the curve in a run, at most; one [`Run::step`] makes one of them.
 const RECORDS: u64 = 100;
-/// The artefact's file with the last policy, `[S, A]`, little-endian f64.
-pub const POLICY: &str = "policy.f64";
 
 /// Where a life is led.
 pub struct World {
@@ -92,8 +92,7 @@ impl AverageRewardRun {
     }
 
     fn kind(&self) -> String {
-        let RunSpec { method, problem, seed, .. } = &self.spec;
-        format!("{method} on {problem}, seed {seed}, {} steps", self.budget)
+        self.spec.kind(self.budget, "steps")
     }
 }
 
@@ -135,15 +134,7 @@ impl Run for AverageRewardRun {
     }
 
     fn artefact(&self) -> Option<Artefact> {
-        let policy = self.agent.policy().iter().flat_map(|p| p.to_le_bytes()).collect();
-        Some(Artefact {
-            kind: "policy".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.options.clone(),
-            seed: self.spec.seed,
-            steps: self.place.step,
-            files: BTreeMap::from([(POLICY.to_owned(), policy)]),
-        })
+        let bytes = number_bytes(self.agent.policy());
+        Some(self.spec.artefact("policy", &self.options, self.place.step, [(policy::FILE, bytes)]))
     }
 }

@@ -4,17 +4,16 @@
 //! compared with the optimal ones at its own discount factor, which value iteration gives to 1e-10. Next states are all the
 //! noise there is, and it is enough to bias whoever takes the maximum of noisy values.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quire_core::{
     Artefact, Direction, Error, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
-    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use serde::{Deserialize, Serialize};
 
 use super::run::TABLES;
-use super::{Entry, METHODS, TableLearner, Transition, act, argmax_at_random, budget};
+use super::{Entry, METHODS, TableLearner, Transition, act, argmax_at_random};
 use crate::finite::FiniteMdp;
 use crate::{solve, worlds};
 
@@ -74,7 +73,7 @@ impl GarnetControl {
         let mut rng = Seeds::new(spec.seed).stream("steps");
         Ok(GarnetRun {
             spec: spec.clone(),
-            budget: budget(spec.budget, self.card.budget, "step")?,
+            budget: self.card.length(spec)?,
             options: (entry.card)().options.with(&[&spec.options])?,
             optimal: solve::action_values(&self.mdp, discount, &optimal.values),
             place: Place { step: 0, state: self.mdp.sample_start(&mut rng), rng },
@@ -104,10 +103,9 @@ impl Problem for GarnetControl {
 
     /// Discounted returns of the greedy policy over 200 steps.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
-        let bytes = artefact.file(TABLES)?;
-        let values: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+        let values = artefact.numbers(TABLES)?;
         let actions = self.mdp.actions();
-        if bytes.len() != 8 * self.mdp.states() * actions {
+        if values.len() != self.mdp.states() * actions {
             return Err(Error::Failed(format!("the table in {TABLES} does not fit {}", self.card.name)));
         }
         let discount = artefact.options.get("discount").and_then(|value| value.as_f64()).unwrap_or(1.0);
@@ -148,8 +146,7 @@ struct Place {
 
 impl GarnetRun {
     fn kind(&self) -> String {
-        let RunSpec { method, problem, seed, .. } = &self.spec;
-        format!("{method} on {problem}, seed {seed}, {} steps", self.budget)
+        self.spec.kind(self.budget, "steps")
     }
 
     fn restore(mut self, saved: &[u8]) -> Result<Self> {
@@ -200,16 +197,8 @@ impl Run for GarnetRun {
     }
 
     fn artefact(&self) -> Option<Artefact> {
-        let bytes = self.learned().iter().flat_map(|value| value.to_le_bytes()).collect();
-        Some(Artefact {
-            kind: "action-values".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.options.clone(),
-            seed: self.spec.seed,
-            steps: self.place.step,
-            files: BTreeMap::from([(TABLES.to_owned(), bytes)]),
-        })
+        let bytes = number_bytes(self.learned());
+        Some(self.spec.artefact("action-values", &self.options, self.place.step, [(TABLES, bytes)]))
     }
 }
 

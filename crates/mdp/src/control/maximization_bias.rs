@@ -15,7 +15,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::run::{ControlRun, TABLES};
-use super::{Entry, METHODS, argmax_at_random, budget};
+use super::{Entry, METHODS, argmax_at_random};
 
 /// The state where every episode starts.
 pub const A: usize = 0;
@@ -75,7 +75,7 @@ impl MaximizationBias {
 
     fn run(&self, spec: &RunSpec) -> Result<ControlRun> {
         let entry = Entry::find(self, &spec.method)?;
-        ControlRun::start(spec, budget(spec.budget, self.card.budget, "episode")?, entry)
+        ControlRun::start(spec, self.card.length(spec)?, entry)
     }
 }
 
@@ -98,10 +98,9 @@ impl Problem for MaximizationBias {
 
     /// Returns of greedy episodes, each by one of the run's learners drawn at random.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
-        let bytes = artefact.file(TABLES)?;
-        let values: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+        let values = artefact.numbers(TABLES)?;
         let size: usize = ACTIONS.iter().sum();
-        if values.is_empty() || bytes.len() % (8 * size) != 0 {
+        if values.is_empty() || values.len() % size != 0 {
             return Err(Error::Failed(format!("the tables in {TABLES} do not fit {}", self.card.name)));
         }
         let scores = (0..repetitions as u64).map(|episode| {

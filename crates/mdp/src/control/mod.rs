@@ -18,7 +18,7 @@ pub mod tabular_redq;
 
 use std::sync::Arc;
 
-use quire_core::{About, Error, MethodCard, OptionMap, Options, Problem, Result, Rng, options, state};
+use quire_core::{About, MethodCard, OptionMap, Options, Problem, Result, Rng, options, state};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -194,14 +194,6 @@ pub fn act(values: &[f64], epsilon: f64, rng: &mut Rng) -> usize {
         rng.random_range(0..values.len() as u32) as usize
     } else {
         argmax_at_random(values, rng)
-    }
-}
-
-/// The number of a run's steps, `budget` unless the user asked for another; at least 1.
-fn budget(asked: Option<u64>, budget: u64, unit: &str) -> Result<u64> {
-    match asked.unwrap_or(budget) {
-        0 => Err(Error::Usage(format!("a run needs at least one {unit}; give --steps a larger number"))),
-        budget => Ok(budget),
     }
 }
 

@@ -1,8 +1,8 @@
 //! A run of control: a hundred independent learners, so that one run shows a curve and not a single life.
 
-use std::collections::BTreeMap;
-
-use quire_core::{Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state};
+use quire_core::{
+    Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
+};
 use serde::{Deserialize, Serialize};
 
 use super::maximization_bias::{A, ACTIONS, LEFT, VALUE_OF_LEFT, step};
@@ -60,10 +60,7 @@ impl ControlRun {
     }
 
     fn kind(&self) -> String {
-        format!(
-            "{} on {}, seed {}, {} episodes",
-            self.spec.method, self.spec.problem, self.spec.seed, self.budget
-        )
+        self.spec.kind(self.budget, "episodes")
     }
 
     /// One episode of every learner.
@@ -123,17 +120,9 @@ impl Run for ControlRun {
         for learner in &self.learners {
             for state in 0..ACTIONS.len() {
                 learner.values(state, &mut values);
-                bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+                bytes.extend(number_bytes(values.iter().copied()));
             }
         }
-        Some(Artefact {
-            kind: "action-values".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.options.clone(),
-            seed: self.spec.seed,
-            steps: self.place.episode,
-            files: BTreeMap::from([(TABLES.to_owned(), bytes)]),
-        })
+        Some(self.spec.artefact("action-values", &self.options, self.place.episode, [(TABLES, bytes)]))
     }
 }

@@ -159,10 +159,7 @@ impl ExploreProblem {
         let entry: &Entry =
             METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
         let options = card.options.with(&[&spec.options])?;
-        match spec.budget.unwrap_or(self.card.budget) {
-            0 => Err(Error::Usage("a run needs at least one episode; give --steps a larger number".into())),
-            budget => ExploreRun::start(spec, budget, Arc::clone(&self.mdp), self.horizon, entry, options),
-        }
+        ExploreRun::start(spec, self.card.length(spec)?, Arc::clone(&self.mdp), self.horizon, entry, options)
     }
 }
 

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stages::Stages;
 use super::{Explorer, Method, Setting};
+use crate::solve::maximum;
 
 /// Options of `randql`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -213,9 +214,8 @@ impl Explorer for RandQl {
         if self.options.form == Form::Sampled {
             let drawn = rng.random_range(0..tables as u32) as usize;
             for (row, best) in policy.iter_mut().enumerate() {
-                let value = |action: usize| ensemble[(row * actions + action) * tables + drawn];
-                *best = (1..actions)
-                    .fold(0, |best, action| if value(action) > value(best) { action } else { best });
+                let values = (0..actions).map(|action| ensemble[(row * actions + action) * tables + drawn]);
+                *best = maximum(values).0;
             }
         } else {
             upper.greedy(policy);

@@ -1,6 +1,5 @@
 //! A run of exploration: episode after episode, regret computed exactly.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quire_core::{Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state};
@@ -81,10 +80,7 @@ impl ExploreRun {
     }
 
     fn kind(&self) -> String {
-        format!(
-            "{} on {}, seed {}, {} episodes",
-            self.spec.method, self.spec.problem, self.spec.seed, self.budget
-        )
+        self.spec.kind(self.budget, "episodes")
     }
 
     fn episode(&mut self, trace: &mut Trace) {
@@ -136,14 +132,6 @@ impl Run for ExploreRun {
 
     fn artefact(&self) -> Option<Artefact> {
         let policy = self.policy.iter().flat_map(|&action| (action as u32).to_le_bytes()).collect();
-        Some(Artefact {
-            kind: "policy".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.options.clone(),
-            seed: self.spec.seed,
-            steps: self.place.episode,
-            files: BTreeMap::from([(POLICY.to_owned(), policy)]),
-        })
+        Some(self.spec.artefact("policy", &self.options, self.place.episode, [(POLICY, policy)]))
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Setting;
+use crate::solve::maximum;
 
 /// Upper bounds of action values and values; stages count from 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,15 +60,14 @@ impl Stages {
     /// V_h(s) ← min(ceiling, max_a Q_h(s, a)).
     pub fn renew(&mut self, stage: usize, state: usize) {
         let row = &self.q[self.index(stage, state, 0)..][..self.actions];
-        let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let greatest = maximum(row.iter().copied()).1;
         self.set_value(stage, state, greatest.min(self.ceiling(stage)));
     }
 
     /// Fills `policy`, `[H, S]`, with the greedy actions; the first of equals.
     pub fn greedy(&self, policy: &mut [usize]) {
         for (best, row) in policy.iter_mut().zip(self.q.chunks_exact(self.actions)) {
-            *best =
-                (1..row.len()).fold(0, |best, action| if row[action] > row[best] { action } else { best });
+            *best = maximum(row.iter().copied()).0;
         }
     }
 }

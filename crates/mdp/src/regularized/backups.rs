@@ -6,12 +6,11 @@
 //!
 //! Source: N. Vieillard et al., arXiv:2003.14089, appendix D, for the sampled form; the noise of the other is ours.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
-    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+    Artefact, Direction, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress, Reason,
+    Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Iterate, METHODS, Setting};
 use crate::finite::FiniteMdp;
-use crate::{solve, worlds};
+use crate::{policy, solve, worlds};
 
 /// Discount factor of the problems.
 pub const DISCOUNT: f64 = 0.9;
@@ -29,8 +28,6 @@ pub const NOISE: f64 = 0.1;
 const RECORDS: u64 = 100;
 /// Steps of an evaluation episode, each discounted.
 const EVALUATION_STEPS: usize = 200;
-/// The artefact's file with the last policy, `[S, A]`, little-endian f64.
-pub const POLICY: &str = "policy.f64";
 
 /// What errs in a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,13 +98,6 @@ impl BackupProblem {
             discount: DISCOUNT,
             greatest_reward: mdp.rewards().iter().copied().fold(0.0, f64::max),
         };
-        let budget = match spec.budget.unwrap_or(self.card.budget) {
-            0 => {
-                let message = "a run needs at least one iteration; give --steps a larger number";
-                return Err(Error::Usage(message.into()));
-            }
-            budget => budget,
-        };
         let optimal = solve::policy_iteration(&mdp, DISCOUNT)?;
         Ok(BackupRun {
             options: card.options.with(&[&spec.options])?,
@@ -118,7 +108,7 @@ impl BackupProblem {
             place: Place { iteration: 0, rng: Seeds::new(spec.seed).stream("backups") },
             spec: spec.clone(),
             backup: self.backup,
-            budget,
+            budget: self.card.length(spec)?,
             mdp,
         })
     }
@@ -148,26 +138,14 @@ impl Problem for BackupProblem {
     /// Discounted returns of the policy over 200 steps, in the Garnet of the artefact's seed.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let mdp = garnet(artefact.seed);
-        let bytes = artefact.file(POLICY)?;
-        let policy: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+        let policy = policy::read(artefact, &mdp)?;
         let actions = mdp.actions();
-        let fits = bytes.len() == 8 * mdp.states() * actions
-            && policy.chunks_exact(actions).all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-6);
-        if !fits {
-            return Err(Error::Failed(format!("the policy in {POLICY} does not fit {}", self.card.name)));
-        }
         let scores = (0..repetitions as u64).map(|episode| {
             let mut rng = Seeds::new(seed).nth("episode", episode).stream("episode");
             let mut state = mdp.sample_start(&mut rng);
             let mut sum = 0.0;
             for step in 0..EVALUATION_STEPS {
-                let mut left: f64 = rng.random();
-                let row = &policy[state * actions..][..actions];
-                let chosen = row.iter().position(|p| {
-                    left -= p;
-                    left < 0.0
-                });
-                let action = chosen.unwrap_or(actions - 1);
+                let action = policy::draw(&policy[state * actions..][..actions], &mut rng);
                 sum += DISCOUNT.powi(step as i32) * mdp.reward(state, action);
                 state = mdp.sample_next(state, action, &mut rng);
             }
@@ -200,8 +178,7 @@ struct Place {
 
 impl BackupRun {
     fn kind(&self) -> String {
-        let RunSpec { method, problem, seed, .. } = &self.spec;
-        format!("{method} on {problem}, seed {seed}, {} iterations", self.budget)
+        self.spec.kind(self.budget, "iterations")
     }
 
     fn iterate(&mut self) {
@@ -253,15 +230,7 @@ impl Run for BackupRun {
     }
 
     fn artefact(&self) -> Option<Artefact> {
-        let policy = self.method.policy().iter().flat_map(|p| p.to_le_bytes()).collect();
-        Some(Artefact {
-            kind: "policy".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.options.clone(),
-            seed: self.spec.seed,
-            steps: self.place.iteration,
-            files: BTreeMap::from([(POLICY.to_owned(), policy)]),
-        })
+        let bytes = number_bytes(self.method.policy());
+        Some(self.spec.artefact("policy", &self.options, self.place.iteration, [(policy::FILE, bytes)]))
     }
 }

@@ -6,6 +6,7 @@ use quire_core::options::NoOptions;
 use quire_core::{About, Result, state};
 
 use super::{Iterate, Method, Setting};
+use crate::solve::maximum;
 
 /// The method.
 pub struct SampledVi {
@@ -42,9 +43,7 @@ impl Method for SampledVi {
 impl Iterate for SampledVi {
     fn improve(&mut self, values: &mut [f64]) {
         for ((row, greedy), value) in self.q.chunks_exact(self.actions).zip(&mut self.greedy).zip(values) {
-            *greedy =
-                (1..row.len()).fold(0, |best, action| if row[action] > row[best] { action } else { best });
-            *value = row[*greedy];
+            (*greedy, *value) = maximum(row.iter().copied());
         }
     }
 

@@ -40,7 +40,7 @@ fn linear_solve(matrix: &DMatrix<f64>, right: Vec<f64>, what: &str) -> Result<Ve
 }
 
 /// The greatest element and its first index.
-fn maximum(values: impl Iterator<Item = f64>) -> (usize, f64) {
+pub(crate) fn maximum(values: impl Iterator<Item = f64>) -> (usize, f64) {
     let mut best = (0, f64::NEG_INFINITY);
     for (index, value) in values.enumerate() {
         if value > best.1 {

@@ -177,10 +177,8 @@ impl Problem for OverestimationProblem {
     /// Absolute errors at states drawn uniformly.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let entry = self.entry(&artefact.method)?;
-        let bytes = artefact.file(POLYNOMIALS)?;
-        let numbers: Vec<f64> =
-            bytes.as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
-        if bytes.len() != 8 * ACTIONS * (self.row.degree + 1) {
+        let numbers = artefact.numbers(POLYNOMIALS)?;
+        if numbers.len() != ACTIONS * (self.row.degree + 1) {
             return Err(Error::Failed(format!(
                 "the estimates in {POLYNOMIALS} do not fit {}",
                 self.card.name

@@ -1,8 +1,8 @@
 //! A run of estimation: a uniform grid over the states, visited in random order.
 
-use std::collections::BTreeMap;
-
-use quire_core::{Artefact, OptionMap, Progress, Reason, Result, Run, RunSpec, Seeds, Trace, state};
+use quire_core::{
+    Artefact, OptionMap, Progress, Reason, Result, Run, RunSpec, Seeds, Trace, number_bytes, state,
+};
 use rand::seq::SliceRandom;
 
 use super::Entry;
@@ -56,13 +56,7 @@ impl EstimationRun {
     }
 
     fn kind(&self) -> String {
-        format!(
-            "{} on {}, seed {}, {} states",
-            self.spec.method,
-            self.spec.problem,
-            self.spec.seed,
-            self.budget()
-        )
+        self.spec.kind(self.budget(), "states")
     }
 
     fn budget(&self) -> u64 {
@@ -102,15 +96,7 @@ impl Run for EstimationRun {
 
     fn artefact(&self) -> Option<Artefact> {
         let coefficients = self.estimates.iter().flat_map(|estimate| &estimate.coefficients);
-        let bytes = coefficients.flat_map(|coefficient| coefficient.to_le_bytes()).collect();
-        Some(Artefact {
-            kind: "estimates".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.options.clone(),
-            seed: self.spec.seed,
-            steps: self.visited,
-            files: BTreeMap::from([(POLYNOMIALS.to_owned(), bytes)]),
-        })
+        let bytes = number_bytes(coefficients.copied());
+        Some(self.spec.artefact("estimates", &self.options, self.visited, [(POLYNOMIALS, bytes)]))
     }
 }

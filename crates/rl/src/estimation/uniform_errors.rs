@@ -13,13 +13,12 @@
 //! H. van Hasselt, A. Guez & D. Silver, AAAI 2016, arXiv:1509.06461, appendix. The product is our integration of the
 //! distribution of the greatest of A minima.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quire_core::options::{self, NoOptions};
 use quire_core::{
     About, Artefact, Direction, Error, Evaluation, MethodCard, Metric, OptionMap, Options, Problem,
-    ProblemCard, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+    ProblemCard, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -188,16 +187,12 @@ impl UniformErrors {
     fn run(&self, spec: &RunSpec) -> Result<UniformErrorsRun> {
         self.method(&spec.method)?;
         let estimator = Estimator::new(&spec.method, &spec.options)?;
-        let budget = spec.budget.unwrap_or(self.card.budget);
-        if budget == 0 {
-            return Err(Error::Usage("a run needs at least one draw; give --steps a larger number".into()));
-        }
         Ok(UniformErrorsRun {
             tables: vec![0.0; estimator.tables() * self.actions],
             spec: spec.clone(),
             actions: self.actions,
             estimator,
-            budget,
+            budget: self.card.length(spec)?,
             sums: Sums {
                 rng: Seeds::new(spec.seed).stream("errors"),
                 draws: 0,
@@ -230,7 +225,7 @@ impl Problem for UniformErrors {
     /// Absolute errors of fresh draws.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         self.method(&artefact.method)?;
-        if artefact.file(ERRORS)?.len() != 16 {
+        if artefact.numbers(ERRORS)?.len() != 2 {
             return Err(Error::Failed(format!("{ERRORS} holds something other than two means")));
         }
         let estimator = Estimator::new(&artefact.method, &artefact.options)?;
@@ -261,8 +256,7 @@ struct Sums {
 
 impl UniformErrorsRun {
     fn kind(&self) -> String {
-        let RunSpec { method, problem, seed, .. } = &self.spec;
-        format!("{method} on {problem}, seed {seed}, {} draws", self.budget)
+        self.spec.kind(self.budget, "draws")
     }
 }
 
@@ -293,16 +287,8 @@ impl Run for UniformErrorsRun {
     fn artefact(&self) -> Option<Artefact> {
         let means =
             [self.sums.absolute_error, self.sums.error].map(|sum| sum / self.sums.draws.max(1) as f64);
-        let bytes = means.iter().flat_map(|mean| mean.to_le_bytes()).collect();
-        Some(Artefact {
-            kind: "estimator".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.estimator.options(),
-            seed: self.spec.seed,
-            steps: self.sums.draws,
-            files: BTreeMap::from([(ERRORS.to_owned(), bytes)]),
-        })
+        let bytes = number_bytes(means);
+        Some(self.spec.artefact("estimator", &self.estimator.options(), self.sums.draws, [(ERRORS, bytes)]))
     }
 }
 

@@ -5,12 +5,11 @@
 //!
 //! A run makes independent estimates, each from a fresh start, and scores their mean. The problems are ours.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quire_core::{
     Artefact, Direction, Error, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
-    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -67,20 +66,13 @@ impl TwoStateChain {
         let card = self.method(&spec.method)?;
         let entry: &Entry =
             METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
-        let budget = match spec.budget.unwrap_or(self.card.budget) {
-            0 => {
-                let message = "a run needs at least one estimate; give --steps a larger number";
-                return Err(Error::Usage(message.into()));
-            }
-            budget => budget,
-        };
         let rng = Seeds::new(spec.seed).stream("estimates");
         Ok(ChainRun {
             options: card.options.with(&[&spec.options])?,
             estimator: (entry.make)(&spec.options)?,
             place: Place { estimates: 0, mean: 0.0, squares: 0.0, steps: 0, rng },
             spec: spec.clone(),
-            budget,
+            budget: self.card.length(spec)?,
             flip: self.flip,
         })
     }
@@ -107,9 +99,10 @@ impl Problem for TwoStateChain {
 
     /// The distance of the artefact's mean from 1/2. Nothing about it is random: all repetitions agree.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, _seed: u64) -> Result<Evaluation> {
-        let bytes = artefact.file(MEAN)?;
-        let mean = <[u8; 8]>::try_from(bytes).map(f64::from_le_bytes).ok().filter(|mean| mean.is_finite());
-        let mean = mean.ok_or_else(|| Error::Failed(format!("{MEAN} does not hold one number")))?;
+        let mean = match artefact.numbers(MEAN)?[..] {
+            [mean] if mean.is_finite() => mean,
+            _ => return Err(Error::Failed(format!("{MEAN} does not hold one number"))),
+        };
         let scores = vec![(mean - STATIONARY_MEAN).abs(); repetitions];
         Ok(Evaluation { metric: "bias".into(), scores })
     }
@@ -137,8 +130,7 @@ struct Place {
 
 impl ChainRun {
     fn kind(&self) -> String {
-        let RunSpec { method, problem, seed, .. } = &self.spec;
-        format!("{method} on {problem}, seed {seed}, {} estimates", self.budget)
+        self.spec.kind(self.budget, "estimates")
     }
 }
 
@@ -175,15 +167,12 @@ impl Run for ChainRun {
     }
 
     fn artefact(&self) -> Option<Artefact> {
-        Some(Artefact {
-            kind: "estimate".into(),
-            problem: self.spec.problem.clone(),
-            method: self.spec.method.clone(),
-            options: self.options.clone(),
-            seed: self.spec.seed,
-            steps: self.place.estimates,
-            files: BTreeMap::from([(MEAN.to_owned(), self.place.mean.to_le_bytes().to_vec())]),
-        })
+        Some(self.spec.artefact(
+            "estimate",
+            &self.options,
+            self.place.estimates,
+            [(MEAN, number_bytes([self.place.mean]))],
+        ))
     }
 }
 
