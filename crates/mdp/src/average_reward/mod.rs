@@ -109,7 +109,9 @@ pub trait Method: Agent + Sized + 'static {
 
 /// A row of the family's table of methods.
 pub struct Entry {
-    /// The card.
+    /// The method's name.
+    pub name: &'static str,
+    /// The card; making it takes the schema of all options.
     pub card: fn() -> MethodCard,
     /// Whether it works only where a class of hypotheses is given.
     pub needs_hypotheses: bool,
@@ -120,6 +122,7 @@ pub struct Entry {
 impl Entry {
     const fn of<M: Method>() -> Self {
         Entry {
+            name: M::ABOUT.name,
             card: || M::ABOUT.card::<M::Options>(),
             needs_hypotheses: M::NEEDS_HYPOTHESES,
             make: make::<M>,

@@ -118,7 +118,7 @@ impl AverageRewardProblem {
     fn run(&self, spec: &RunSpec) -> Result<AverageRewardRun> {
         let card = self.method(&spec.method)?;
         let entry: &Entry =
-            METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
+            METHODS.iter().find(|entry| entry.name == card.name).expect("cards come from the table");
         let options = card.options.with(&[&spec.options])?;
         AverageRewardRun::start(spec, self.card.length(spec)?, self.world(spec.seed)?, entry, options)
     }

@@ -147,7 +147,9 @@ pub type Learners = Vec<Box<dyn TableLearner>>;
 
 /// A row of the family's table of methods.
 pub struct Entry {
-    /// The card.
+    /// The method's name.
+    pub name: &'static str,
+    /// The card; making it takes the schema of all options.
     pub card: fn() -> MethodCard,
     /// Makes `count` learners from the options that the user has set, laid over the defaults.
     pub make: fn(usize, &[usize], &OptionMap) -> Result<Learners>,
@@ -155,13 +157,13 @@ pub struct Entry {
 
 impl Entry {
     const fn of<M: Method>() -> Self {
-        Entry { card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
+        Entry { name: M::ABOUT.name, card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
     }
 
     /// The row of the method with this name, if `problem` has it.
     pub fn find(problem: &dyn Problem, method: &str) -> Result<&'static Entry> {
         problem.method(method)?;
-        Ok(METHODS.iter().find(|entry| (entry.card)().name == method).expect("cards come from the table"))
+        Ok(METHODS.iter().find(|entry| entry.name == method).expect("cards come from the table"))
     }
 }
 

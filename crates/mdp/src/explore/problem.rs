@@ -157,7 +157,7 @@ impl ExploreProblem {
     fn run(&self, spec: &RunSpec) -> Result<ExploreRun> {
         let card = self.method(&spec.method)?;
         let entry: &Entry =
-            METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
+            METHODS.iter().find(|entry| entry.name == card.name).expect("cards come from the table");
         let options = card.options.with(&[&spec.options])?;
         ExploreRun::start(spec, self.card.length(spec)?, Arc::clone(&self.mdp), self.horizon, entry, options)
     }

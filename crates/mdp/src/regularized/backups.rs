@@ -90,7 +90,7 @@ impl BackupProblem {
     fn run(&self, spec: &RunSpec) -> Result<BackupRun> {
         let card = self.method(&spec.method)?;
         let entry: &Entry =
-            METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
+            METHODS.iter().find(|entry| entry.name == card.name).expect("cards come from the table");
         let mdp = garnet(spec.seed);
         let setting = Setting {
             states: mdp.states(),

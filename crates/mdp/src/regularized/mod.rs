@@ -99,7 +99,9 @@ pub trait Method: Iterate + Sized + 'static {
 
 /// A row of the family's table of methods.
 pub struct Entry {
-    /// The card.
+    /// The method's name.
+    pub name: &'static str,
+    /// The card; making it takes the schema of all options.
     pub card: fn() -> MethodCard,
     /// Makes it from the options that the user has set, laid over the defaults.
     pub make: fn(&Setting, &OptionMap) -> Result<Box<dyn Iterate>>,
@@ -107,7 +109,7 @@ pub struct Entry {
 
 impl Entry {
     const fn of<M: Method>() -> Self {
-        Entry { card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
+        Entry { name: M::ABOUT.name, card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
     }
 }
 

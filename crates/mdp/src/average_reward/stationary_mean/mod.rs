@@ -37,7 +37,9 @@ pub trait Method: MeanEstimator + Sized + 'static {
 
 /// A row of the table of methods.
 pub struct Entry {
-    /// The card.
+    /// The method's name.
+    pub name: &'static str,
+    /// The card; making it takes the schema of all options.
     pub card: fn() -> MethodCard,
     /// Makes the estimator from the options that the user has set, laid over the defaults.
     pub make: fn(&OptionMap) -> Result<Box<dyn MeanEstimator>>,
@@ -45,7 +47,7 @@ pub struct Entry {
 
 impl Entry {
     const fn of<M: Method>() -> Self {
-        Entry { card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
+        Entry { name: M::ABOUT.name, card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
     }
 }
 

@@ -65,7 +65,7 @@ impl TwoStateChain {
     fn run(&self, spec: &RunSpec) -> Result<ChainRun> {
         let card = self.method(&spec.method)?;
         let entry: &Entry =
-            METHODS.iter().find(|entry| (entry.card)().name == card.name).expect("cards come from the table");
+            METHODS.iter().find(|entry| entry.name == card.name).expect("cards come from the table");
         let rng = Seeds::new(spec.seed).stream("estimates");
         Ok(ChainRun {
             options: card.options.with(&[&spec.options])?,

@@ -291,7 +291,7 @@ fn a_method_of_hypotheses_is_not_offered_without_a_class() {
     let grid = problems.iter().find(|problem| problem.card().name == "goal-grid-3x3").unwrap();
     assert!(grid.methods().iter().all(|card| card.name != "loop"));
     let bare = Setting { hypotheses: None, ..setting(&random_kernels(0).unwrap()) };
-    let entry = METHODS.iter().find(|entry| (entry.card)().name == "loop").unwrap();
+    let entry = METHODS.iter().find(|entry| entry.name == "loop").unwrap();
     assert!((entry.make)(&bare, &OptionMap::new()).err().unwrap().to_string().contains("hypotheses"));
 }
 
