@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use quire_core::{Result, Seeds, Trace};
+use quire_core::{Entry, Result, Seeds, Trace};
 use quire_env::{Action, Environment, make};
-use quire_rl::agent::{Agent, Entry, Task};
+use quire_rl::agent::{Agent, Maker, Task};
 use quire_rl::replay::Transition;
 use quire_rl::{actor_critic, value};
 use serde_json::{Value, json};
@@ -34,9 +34,8 @@ fn action(discrete: bool, numbers: &[f32]) -> Action<'_> {
     if discrete { Action::Discrete(numbers[0] as usize) } else { Action::Continuous(numbers) }
 }
 
-fn learn(request: &Request, methods: &[Entry], method: &str, name: &str) -> Result<Value> {
-    let entry =
-        methods.iter().find(|entry| (entry.card)().name == method).expect("the table has its methods");
+fn learn(request: &Request, methods: &[Entry<Maker>], method: &str, name: &str) -> Result<Value> {
+    let entry = methods.iter().find(|entry| entry.name == method).expect("the table has its methods");
     let mut options = (entry.card)().tuned_for(name);
     options.extend(request.options.clone());
     let steps = request.repetitions.map_or(request.steps, |n| 1000 * n as u64);
@@ -49,7 +48,7 @@ fn learn(request: &Request, methods: &[Entry], method: &str, name: &str) -> Resu
         threads: request.threads,
         seeds: seeds.child("agent"),
     };
-    let (mut agent, _) = (entry.make)(&task, &options)?;
+    let (mut agent, _) = (entry.make.agent)(&task, &options)?;
 
     let discrete = environment.action_space().discrete_n().is_some();
     let mut observation = vec![0.0; environment.observation_space().size()];

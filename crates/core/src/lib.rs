@@ -2,7 +2,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`problem`] | [`Problem`], its card, the cards of the methods that work on it |
+//! | [`problem`] | [`Problem`] and its card |
+//! | [`method`] | the card of a method, a family's table of methods |
 //! | [`run`] | [`RunSpec`], [`Run`], how a run progresses and why it ended |
 //! | [`trace`] | the numbers a run records |
 //! | [`options`] | one definition of a method's options for Rust, `--set`, TOML and Python |
@@ -14,6 +15,7 @@
 pub mod artefact;
 pub mod error;
 pub mod files;
+pub mod method;
 pub mod options;
 pub mod problem;
 pub mod registry;
@@ -24,8 +26,9 @@ pub mod trace;
 
 pub use artefact::{Artefact, number_bytes};
 pub use error::{Error, Result};
+pub use method::{About, Entry, MethodCard, Paper};
 pub use options::{OptionMap, OptionSchema, Options};
-pub use problem::{About, Direction, MethodCard, Metric, Paper, Problem, ProblemCard};
+pub use problem::{Direction, Metric, Problem, ProblemCard};
 pub use registry::{Registry, Wing};
 pub use run::{Evaluation, Progress, Reason, Run, RunSpec};
 pub use seed::{Rng, Seeds};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Result, Rng, Seeds, Trace, options};
+use quire_core::{About, Entry, OptionMap, Options, Result, Rng, Seeds, Trace, options};
 use quire_env::Space;
 
 use crate::replay::Transition;
@@ -87,27 +87,27 @@ impl Actions {
     }
 }
 
-/// Makes an agent from the options that the user has set, laid over the defaults; also returns all options.
-pub type Maker = fn(&Task, &OptionMap) -> Result<(Box<dyn Agent>, OptionMap)>;
+/// An agent and all its options.
+pub type Made = (Box<dyn Agent>, OptionMap);
 
-/// A row of a family's table of methods.
-pub struct Entry {
+/// What the table says of a method besides its card.
+pub struct Maker {
     /// Which actions it can choose among.
     pub actions: Actions,
-    /// The card.
-    pub card: fn() -> MethodCard,
     /// Makes the agent from the options that the user has set, laid over the defaults; also returns all options.
-    pub make: Maker,
+    pub agent: fn(&Task, &OptionMap) -> Result<Made>,
 }
 
-impl Entry {
-    /// The row of the method `L`.
-    pub const fn of<L: Learner>() -> Self {
-        Entry { actions: L::ACTIONS, card: || L::ABOUT.card::<L::Options>(), make: make::<L> }
+/// The row of the method `L`.
+pub const fn entry<L: Learner>() -> Entry<Maker> {
+    Entry {
+        name: L::ABOUT.name,
+        card: || L::ABOUT.card::<L::Options>(),
+        make: Maker { actions: L::ACTIONS, agent: make::<L> },
     }
 }
 
-fn make<L: Learner>(task: &Task, set: &OptionMap) -> Result<(Box<dyn Agent>, OptionMap)> {
+fn make<L: Learner>(task: &Task, set: &OptionMap) -> Result<Made> {
     let options: L::Options = options::resolve(&[set])?;
     let all = options::to_map(&options);
     Ok((Box::new(L::new(task, options)?), all))

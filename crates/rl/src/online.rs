@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use quire_core::{
-    Artefact, Error, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+    Artefact, Entry, Error, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
 };
 use quire_env::{Action, Environment};
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{Agent, Entry, Task};
+use crate::agent::{Agent, Maker, Task};
 use crate::replay::Transition;
 
 /// Evaluations in a run.
@@ -78,11 +78,11 @@ impl OnlineRun {
         spec: &RunSpec,
         budget: u64,
         mut environment: Box<dyn Environment>,
-        entry: &Entry,
+        entry: &Entry<Maker>,
     ) -> Result<Self> {
         let seeds = Seeds::new(spec.seed);
         let task = task(environment.as_ref(), budget, spec.threads, seeds);
-        let (agent, options) = (entry.make)(&task, &spec.options)?;
+        let (agent, options) = (entry.make.agent)(&task, &spec.options)?;
         let mut observation = vec![0.0; environment.observation_space().size()];
         let examination = environment.clone();
         environment.reset(Some(seeds.key("environment")), &mut observation)?;
@@ -113,7 +113,7 @@ impl OnlineRun {
         spec: &RunSpec,
         budget: u64,
         environment: Box<dyn Environment>,
-        entry: &Entry,
+        entry: &Entry<Maker>,
         saved: &[u8],
     ) -> Result<Self> {
         let mut run = Self::start(spec, budget, environment, entry)?;
@@ -226,7 +226,7 @@ impl Run for OnlineRun {
 
 /// The undiscounted returns of `episodes` fresh episodes under a trained policy.
 pub fn evaluate_policy(
-    entry: &Entry,
+    entry: &Entry<Maker>,
     mut environment: Box<dyn Environment>,
     options: &OptionMap,
     files: &BTreeMap<String, Vec<u8>>,
@@ -234,7 +234,7 @@ pub fn evaluate_policy(
     seed: u64,
 ) -> Result<Vec<f64>> {
     let seeds = Seeds::new(seed);
-    let (mut agent, _) = (entry.make)(&task(environment.as_ref(), 1, 1, seeds), options)?;
+    let (mut agent, _) = (entry.make.agent)(&task(environment.as_ref(), 1, 1, seeds), options)?;
     agent.load_policy(files)?;
     (0..episodes as u64)
         .map(|index| {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec, Wing,
+    Artefact, Direction, Entry, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
+    Wing,
 };
 use quire_env::wrappers::TimeLimit;
 use quire_env::{EnvCard, Environment};
 
-use crate::agent::Entry;
+use crate::agent::Maker;
 use crate::online::{OnlineRun, evaluate_policy};
 use crate::{actor_critic, estimation, value};
 
@@ -46,7 +47,6 @@ fn metrics() -> Vec<Metric> {
 pub struct EnvironmentProblem {
     card: ProblemCard,
     methods: Vec<MethodCard>,
-    entries: Vec<&'static Entry>,
 }
 
 /// This wing.
@@ -64,14 +64,15 @@ fn environments() -> impl Iterator<Item = Arc<dyn Problem>> {
     quire_env::list().iter().map(|card| problem(card, card.id).expect("every card makes its environment"))
 }
 
+/// The methods of all families that act in environments.
+fn entries() -> impl Iterator<Item = &'static Entry<Maker>> {
+    value::METHODS.iter().chain(actor_critic::METHODS)
+}
+
 /// The environment `id` as a problem; `card` is its own card or that of the family it is a member of.
 fn problem(card: &EnvCard, id: &str) -> Result<Arc<dyn Problem>> {
     let environment = make(id)?;
-    let entries: Vec<&Entry> = value::METHODS
-        .iter()
-        .chain(actor_critic::METHODS)
-        .filter(|entry| entry.actions.suits(environment.action_space()))
-        .collect();
+    let suits = |entry: &&Entry<Maker>| entry.make.actions.suits(environment.action_space());
     Ok(Arc::new(EnvironmentProblem {
         card: ProblemCard {
             name: id.to_owned(),
@@ -84,8 +85,7 @@ fn problem(card: &EnvCard, id: &str) -> Result<Arc<dyn Problem>> {
             source: card.source.to_owned(),
             tags: card.tags.to_vec(),
         },
-        methods: entries.iter().map(|entry| (entry.card)()).collect(),
-        entries,
+        methods: entries().filter(suits).map(|entry| (entry.card)()).collect(),
     }))
 }
 
@@ -120,10 +120,8 @@ impl EnvironmentProblem {
         make(&self.card.name)
     }
 
-    fn entry(&self, method: &str) -> Result<&'static Entry> {
-        self.method(method)?;
-        let position = self.methods.iter().position(|card| card.name == method);
-        Ok(self.entries[position.expect("the method was found above")])
+    fn entry(&self, method: &str) -> Result<&'static Entry<Maker>> {
+        Entry::find(entries(), self, method)
     }
 }
 

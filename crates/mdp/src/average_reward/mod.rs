@@ -37,7 +37,7 @@ pub mod worlds;
 
 use std::sync::Arc;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Problem, Result, Seeds, options};
+use quire_core::{About, Entry, OptionMap, Options, Problem, Result, Seeds, options};
 
 pub use hypotheses::Hypotheses;
 
@@ -107,43 +107,35 @@ pub trait Method: Agent + Sized + 'static {
     fn new(setting: &Setting, options: Self::Options) -> Result<Self>;
 }
 
-/// A row of the family's table of methods.
-pub struct Entry {
-    /// The method's name.
-    pub name: &'static str,
-    /// The card; making it takes the schema of all options.
-    pub card: fn() -> MethodCard,
+/// What the table says of a method besides its card.
+pub struct Maker {
     /// Whether it works only where a class of hypotheses is given.
     pub needs_hypotheses: bool,
     /// Makes the agent from the options that the user has set, laid over the defaults.
-    pub make: fn(&Setting, &OptionMap) -> Result<Box<dyn Agent>>,
+    pub agent: fn(&Setting, &OptionMap) -> Result<Box<dyn Agent>>,
 }
 
-impl Entry {
-    const fn of<M: Method>() -> Self {
-        Entry {
-            name: M::ABOUT.name,
-            card: || M::ABOUT.card::<M::Options>(),
+const fn entry<M: Method>() -> Entry<Maker> {
+    Entry {
+        name: M::ABOUT.name,
+        card: || M::ABOUT.card::<M::Options>(),
+        make: Maker {
             needs_hypotheses: M::NEEDS_HYPOTHESES,
-            make: make::<M>,
-        }
+            agent: |setting, set| Ok(Box::new(M::new(setting, options::resolve(&[set])?)?)),
+        },
     }
 }
 
-fn make<M: Method>(setting: &Setting, set: &OptionMap) -> Result<Box<dyn Agent>> {
-    Ok(Box::new(M::new(setting, options::resolve(&[set])?)?))
-}
-
 /// The methods of this family.
-pub const METHODS: &[Entry] = &[
-    Entry::of::<local_fitted::Loop>(),
-    Entry::of::<best_fit::BestFit>(),
-    Entry::of::<ucrl2::Ucrl2>(),
-    Entry::of::<mac::Mac>(),
-    Entry::of::<vanilla_actor_critic::VanillaActorCritic>(),
-    Entry::of::<reinforce::Reinforce>(),
-    Entry::of::<ppgae::Ppgae>(),
-    Entry::of::<random_policy::RandomPolicy>(),
+pub const METHODS: &[Entry<Maker>] = &[
+    entry::<local_fitted::Loop>(),
+    entry::<best_fit::BestFit>(),
+    entry::<ucrl2::Ucrl2>(),
+    entry::<mac::Mac>(),
+    entry::<vanilla_actor_critic::VanillaActorCritic>(),
+    entry::<reinforce::Reinforce>(),
+    entry::<ppgae::Ppgae>(),
+    entry::<random_policy::RandomPolicy>(),
 ];
 
 #[cfg(test)]

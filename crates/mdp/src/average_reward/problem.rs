@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec, Seeds,
+    Artefact, Direction, Entry, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
+    Seeds,
 };
 
 use super::run::{AverageRewardRun, World};
 use super::worlds::{TRUTH, goal_grid, perturbed_river_swims, random_kernels};
-use super::{Entry, Hypotheses, METHODS};
+use super::{Hypotheses, METHODS};
 use crate::finite::FiniteMdp;
 use crate::policy;
 
@@ -97,7 +98,7 @@ impl AverageRewardProblem {
             },
             methods: METHODS
                 .iter()
-                .filter(|entry| has_class || !entry.needs_hypotheses)
+                .filter(|entry| has_class || !entry.make.needs_hypotheses)
                 .map(|entry| (entry.card)())
                 .collect(),
             kind,
@@ -117,8 +118,7 @@ impl AverageRewardProblem {
 
     fn run(&self, spec: &RunSpec) -> Result<AverageRewardRun> {
         let card = self.method(&spec.method)?;
-        let entry: &Entry =
-            METHODS.iter().find(|entry| entry.name == card.name).expect("cards come from the table");
+        let entry = Entry::find(METHODS, self, &spec.method)?;
         let options = card.options.with(&[&spec.options])?;
         AverageRewardRun::start(spec, self.card.length(spec)?, self.world(spec.seed)?, entry, options)
     }

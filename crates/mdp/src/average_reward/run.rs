@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
+    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes,
+    state,
 };
 use serde::{Deserialize, Serialize};
 
 use super::worlds::{SWEEPS, TOLERANCE};
-use super::{Agent, Entry, Hypotheses, Setting};
+use super::{Agent, Hypotheses, Maker, Setting};
 use crate::finite::FiniteMdp;
 use crate::policy;
 use crate::solve::relative_value_iteration;
@@ -61,7 +62,7 @@ impl AverageRewardRun {
         spec: &RunSpec,
         budget: u64,
         world: World,
-        entry: &Entry,
+        entry: &Entry<Maker>,
         options: OptionMap,
     ) -> Result<Self> {
         let seeds = Seeds::new(spec.seed);
@@ -74,7 +75,7 @@ impl AverageRewardRun {
         let mut dynamics = seeds.stream("dynamics");
         let state = world.mdp.sample_start(&mut dynamics);
         Ok(AverageRewardRun {
-            agent: (entry.make)(&setting, &spec.options)?,
+            agent: (entry.make.agent)(&setting, &spec.options)?,
             place: Place { step: 0, state, paid: 0.0, dynamics },
             spec: spec.clone(),
             budget,

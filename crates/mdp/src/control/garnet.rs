@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
-    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
+    Artefact, Direction, Entry, Error, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard,
+    Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use serde::{Deserialize, Serialize};
 
 use super::run::TABLES;
-use super::{Entry, METHODS, TableLearner, Transition, act, argmax_at_random};
+use super::{METHODS, TableLearner, Transition, act, argmax_at_random};
 use crate::finite::FiniteMdp;
 use crate::{solve, worlds};
 
@@ -55,13 +55,13 @@ impl GarnetControl {
                 source: "Archibald, McKinnon & Thomas 1995".to_owned(),
                 tags: vec!["tabular", "discounted", "bias"],
             },
-            methods: METHODS.iter().map(|entry| (entry.card)()).collect(),
+            methods: Entry::cards(METHODS),
             mdp: Arc::new(worlds::garnet(20, 4, 4, 0).expect("4 next states are no more than 20")),
         }
     }
 
     fn run(&self, spec: &RunSpec) -> Result<GarnetRun> {
-        let entry = Entry::find(self, &spec.method)?;
+        let entry = Entry::find(METHODS, self, &spec.method)?;
         let actions = vec![self.mdp.actions(); self.mdp.states()];
         let learner = (entry.make)(1, &actions, &spec.options)?.remove(0);
         let discount = learner.discount();

@@ -8,14 +8,14 @@
 //! figure 6.5.
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Rng, Run,
-    RunSpec, Seeds,
+    Artefact, Direction, Entry, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Rng,
+    Run, RunSpec, Seeds,
 };
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::run::{ControlRun, TABLES};
-use super::{Entry, METHODS, argmax_at_random};
+use super::{METHODS, argmax_at_random};
 
 /// The state where every episode starts.
 pub const A: usize = 0;
@@ -69,12 +69,12 @@ impl MaximizationBias {
                 source: "Sutton & Barto 2018, example 6.7".to_owned(),
                 tags: vec!["tabular", "episodic", "bias"],
             },
-            methods: METHODS.iter().map(|entry| (entry.card)()).collect(),
+            methods: Entry::cards(METHODS),
         }
     }
 
     fn run(&self, spec: &RunSpec) -> Result<ControlRun> {
-        let entry = Entry::find(self, &spec.method)?;
+        let entry = Entry::find(METHODS, self, &spec.method)?;
         ControlRun::start(spec, self.card.length(spec)?, entry)
     }
 }

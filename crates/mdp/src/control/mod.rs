@@ -18,7 +18,7 @@ pub mod tabular_redq;
 
 use std::sync::Arc;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Problem, Result, Rng, options, state};
+use quire_core::{About, Entry, OptionMap, Options, Problem, Result, Rng, options, state};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -145,26 +145,11 @@ pub trait Method: TableLearner + Serialize + DeserializeOwned + 'static {
 /// Learners of one method that know nothing of each other.
 pub type Learners = Vec<Box<dyn TableLearner>>;
 
-/// A row of the family's table of methods.
-pub struct Entry {
-    /// The method's name.
-    pub name: &'static str,
-    /// The card; making it takes the schema of all options.
-    pub card: fn() -> MethodCard,
-    /// Makes `count` learners from the options that the user has set, laid over the defaults.
-    pub make: fn(usize, &[usize], &OptionMap) -> Result<Learners>,
-}
+/// Makes a number of learners from the options that the user has set, laid over the defaults.
+pub type Make = fn(usize, &[usize], &OptionMap) -> Result<Learners>;
 
-impl Entry {
-    const fn of<M: Method>() -> Self {
-        Entry { name: M::ABOUT.name, card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
-    }
-
-    /// The row of the method with this name, if `problem` has it.
-    pub fn find(problem: &dyn Problem, method: &str) -> Result<&'static Entry> {
-        problem.method(method)?;
-        Ok(METHODS.iter().find(|entry| entry.name == method).expect("cards come from the table"))
-    }
+const fn entry<M: Method>() -> Entry<Make> {
+    Entry { name: M::ABOUT.name, card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
 }
 
 fn make<M: Method>(count: usize, actions: &[usize], set: &OptionMap) -> Result<Learners> {
@@ -173,10 +158,10 @@ fn make<M: Method>(count: usize, actions: &[usize], set: &OptionMap) -> Result<L
 }
 
 /// The methods of this family.
-pub const METHODS: &[Entry] = &[
-    Entry::of::<q_learning::QLearning>(),
-    Entry::of::<double_q_learning::DoubleQLearning>(),
-    Entry::of::<tabular_redq::TabularRedq>(),
+pub const METHODS: &[Entry<Make>] = &[
+    entry::<q_learning::QLearning>(),
+    entry::<double_q_learning::DoubleQLearning>(),
+    entry::<tabular_redq::TabularRedq>(),
 ];
 
 /// [`TableLearner::save`] of a method.

@@ -1,12 +1,13 @@
 //! A run of control: a hundred independent learners, so that one run shows a curve and not a single life.
 
 use quire_core::{
-    Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
+    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes,
+    state,
 };
 use serde::{Deserialize, Serialize};
 
 use super::maximization_bias::{A, ACTIONS, LEFT, VALUE_OF_LEFT, step};
-use super::{Entry, Learners, Transition, act};
+use super::{Learners, Make, Transition, act};
 
 /// Learners in a run.
 pub const LEARNERS: usize = 100;
@@ -38,7 +39,7 @@ struct Place {
 
 impl ControlRun {
     /// Starts `budget` episodes of every learner.
-    pub fn start(spec: &RunSpec, budget: u64, entry: &Entry) -> Result<Self> {
+    pub fn start(spec: &RunSpec, budget: u64, entry: &Entry<Make>) -> Result<Self> {
         Ok(ControlRun {
             learners: (entry.make)(LEARNERS, &ACTIONS, &spec.options)?,
             place: Place { episode: 0, left: 0, counted: 0, rng: Seeds::new(spec.seed).stream("episodes") },

@@ -18,7 +18,7 @@ pub mod run;
 pub mod stages;
 pub mod ucbvi;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Result, Seeds, options};
+use quire_core::{About, Entry, OptionMap, Options, Result, Seeds, options};
 
 pub use problem::problems;
 
@@ -76,37 +76,28 @@ pub trait Method: Explorer + Sized + 'static {
     fn new(setting: &Setting, options: Self::Options) -> Result<Self>;
 }
 
-/// A row of the family's table of methods.
-pub struct Entry {
-    /// The method's name.
-    pub name: &'static str,
-    /// The card; making it takes the schema of all options.
-    pub card: fn() -> MethodCard,
-    /// Makes the explorer from the options that the user has set, laid over the defaults.
-    pub make: fn(&Setting, &OptionMap) -> Result<Box<dyn Explorer>>,
-}
+/// Makes the explorer from the options that the user has set, laid over the defaults.
+pub type Make = fn(&Setting, &OptionMap) -> Result<Box<dyn Explorer>>;
 
-impl Entry {
-    const fn of<M: Method>() -> Self {
-        Entry { name: M::ABOUT.name, card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
+const fn entry<M: Method>() -> Entry<Make> {
+    Entry {
+        name: M::ABOUT.name,
+        card: || M::ABOUT.card::<M::Options>(),
+        make: |setting, set| Ok(Box::new(M::new(setting, options::resolve(&[set])?)?)),
     }
 }
 
-fn make<M: Method>(setting: &Setting, set: &OptionMap) -> Result<Box<dyn Explorer>> {
-    Ok(Box::new(M::new(setting, options::resolve(&[set])?)?))
-}
-
 /// The methods of this family.
-pub const METHODS: &[Entry] = &[
-    Entry::of::<bayes_ucbvi::BayesUcbvi>(),
-    Entry::of::<incr_bayes_ucbvi::IncrBayesUcbvi>(),
-    Entry::of::<ucbvi::Ucbvi>(),
-    Entry::of::<psrl::Psrl>(),
-    Entry::of::<opsrl::Opsrl>(),
-    Entry::of::<rlsvi::Rlsvi>(),
-    Entry::of::<greedy_ucbvi::GreedyUcbvi>(),
-    Entry::of::<rand_ql::RandQl>(),
-    Entry::of::<opt_ql::OptQl>(),
+pub const METHODS: &[Entry<Make>] = &[
+    entry::<bayes_ucbvi::BayesUcbvi>(),
+    entry::<incr_bayes_ucbvi::IncrBayesUcbvi>(),
+    entry::<ucbvi::Ucbvi>(),
+    entry::<psrl::Psrl>(),
+    entry::<opsrl::Opsrl>(),
+    entry::<rlsvi::Rlsvi>(),
+    entry::<greedy_ucbvi::GreedyUcbvi>(),
+    entry::<rand_ql::RandQl>(),
+    entry::<opt_ql::OptQl>(),
 ];
 
 /// Backward induction over any optimistic or sampled Q: fills `policy` (`[H, S]`) with its greedy actions. `q` gives

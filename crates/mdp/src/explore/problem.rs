@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
-    Seeds,
+    Artefact, Direction, Entry, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run,
+    RunSpec, Seeds,
 };
 
+use super::METHODS;
 use super::run::{ExploreRun, POLICY, optimum};
-use super::{Entry, METHODS};
 use crate::finite::FiniteMdp;
 use crate::{file, worlds};
 
@@ -138,7 +138,7 @@ impl ExploreProblem {
                 source: source.to_owned(),
                 tags: vec!["tabular", "episodic", "exploration"],
             },
-            methods: METHODS.iter().map(|entry| (entry.card)()).collect(),
+            methods: Entry::cards(METHODS),
             mdp: Arc::new(mdp),
             horizon,
         }
@@ -156,8 +156,7 @@ impl ExploreProblem {
 
     fn run(&self, spec: &RunSpec) -> Result<ExploreRun> {
         let card = self.method(&spec.method)?;
-        let entry: &Entry =
-            METHODS.iter().find(|entry| entry.name == card.name).expect("cards come from the table");
+        let entry = Entry::find(METHODS, self, &spec.method)?;
         let options = card.options.with(&[&spec.options])?;
         ExploreRun::start(spec, self.card.length(spec)?, Arc::clone(&self.mdp), self.horizon, entry, options)
     }

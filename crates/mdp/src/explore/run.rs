@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use quire_core::{Artefact, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state};
+use quire_core::{
+    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Explorer, Setting};
+use super::{Explorer, Make, Setting};
 use crate::finite::FiniteMdp;
 use crate::solve::{backward_induction, evaluate_episodic};
 
@@ -45,7 +47,7 @@ impl ExploreRun {
         budget: u64,
         mdp: Arc<FiniteMdp>,
         horizon: usize,
-        entry: &Entry,
+        entry: &Entry<Make>,
         options: OptionMap,
     ) -> Result<Self> {
         let seeds = Seeds::new(spec.seed);

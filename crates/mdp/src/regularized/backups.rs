@@ -9,14 +9,14 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress, Reason,
-    Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
+    Artefact, Direction, Entry, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
+    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Iterate, METHODS, Setting};
+use super::{Iterate, METHODS, Setting};
 use crate::finite::FiniteMdp;
 use crate::{policy, solve, worlds};
 
@@ -82,15 +82,14 @@ impl BackupProblem {
                 source: "Vieillard et al. 2020, arXiv:2003.14089, appendix D".to_owned(),
                 tags: vec!["tabular", "discounted", "planning", "noise"],
             },
-            methods: METHODS.iter().map(|entry| (entry.card)()).collect(),
+            methods: Entry::cards(METHODS),
             backup,
         }
     }
 
     fn run(&self, spec: &RunSpec) -> Result<BackupRun> {
         let card = self.method(&spec.method)?;
-        let entry: &Entry =
-            METHODS.iter().find(|entry| entry.name == card.name).expect("cards come from the table");
+        let entry = Entry::find(METHODS, self, &spec.method)?;
         let mdp = garnet(spec.seed);
         let setting = Setting {
             states: mdp.states(),

@@ -16,7 +16,7 @@ pub mod da_vi;
 pub mod md_vi;
 pub mod sampled_vi;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Result, options};
+use quire_core::{About, Entry, OptionMap, Options, Result, options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,29 +97,20 @@ pub trait Method: Iterate + Sized + 'static {
     fn new(setting: &Setting, options: Self::Options) -> Result<Self>;
 }
 
-/// A row of the family's table of methods.
-pub struct Entry {
-    /// The method's name.
-    pub name: &'static str,
-    /// The card; making it takes the schema of all options.
-    pub card: fn() -> MethodCard,
-    /// Makes it from the options that the user has set, laid over the defaults.
-    pub make: fn(&Setting, &OptionMap) -> Result<Box<dyn Iterate>>,
-}
+/// Makes the method from the options that the user has set, laid over the defaults.
+pub type Make = fn(&Setting, &OptionMap) -> Result<Box<dyn Iterate>>;
 
-impl Entry {
-    const fn of<M: Method>() -> Self {
-        Entry { name: M::ABOUT.name, card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
+const fn entry<M: Method>() -> Entry<Make> {
+    Entry {
+        name: M::ABOUT.name,
+        card: || M::ABOUT.card::<M::Options>(),
+        make: |setting, set| Ok(Box::new(M::new(setting, options::resolve(&[set])?)?)),
     }
 }
 
-fn make<M: Method>(setting: &Setting, set: &OptionMap) -> Result<Box<dyn Iterate>> {
-    Ok(Box::new(M::new(setting, options::resolve(&[set])?)?))
-}
-
 /// The methods of this family.
-pub const METHODS: &[Entry] =
-    &[Entry::of::<md_vi::MdVi>(), Entry::of::<da_vi::DaVi>(), Entry::of::<sampled_vi::SampledVi>()];
+pub const METHODS: &[Entry<Make>] =
+    &[entry::<md_vi::MdVi>(), entry::<da_vi::DaVi>(), entry::<sampled_vi::SampledVi>()];
 
 /// Turns `logits` into log-probabilities in place and returns ln Σ exp(logits).
 pub fn log_softmax(logits: &mut [f64]) -> f64 {

@@ -4,7 +4,9 @@ pub mod policy;
 pub mod redq;
 pub mod sac;
 
-use crate::agent::Entry;
+use quire_core::Entry;
+
+use crate::agent::{Maker, entry};
 
 /// The methods of this family.
-pub const METHODS: &[Entry] = &[Entry::of::<redq::Redq>(), Entry::of::<sac::Sac>()];
+pub const METHODS: &[Entry<Maker>] = &[entry::<redq::Redq>(), entry::<sac::Sac>()];

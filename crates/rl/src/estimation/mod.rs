@@ -19,7 +19,7 @@ pub mod uniform_errors;
 use std::sync::Arc;
 
 use quire_core::options::NoOptions;
-use quire_core::{About, MethodCard, Problem};
+use quire_core::{About, Entry, Problem};
 
 /// The problems of this family.
 pub fn problems() -> impl Iterator<Item = Arc<dyn Problem>> {
@@ -30,49 +30,26 @@ pub fn problems() -> impl Iterator<Item = Arc<dyn Problem>> {
 /// has errors of its own.
 pub type Estimator = fn(&[f64], fn(usize) -> usize) -> f64;
 
-/// A row of the family's table of methods.
-pub struct Entry {
-    /// Name, summary, source.
-    pub about: About,
-    /// What it computes.
-    pub estimate: Estimator,
+const fn about(name: &'static str, summary: &'static str, when: &'static str) -> About {
+    About { name, summary, when, wing: "rl", family: "estimation", paper: None, is_baseline: true, tuned: "" }
 }
 
-impl Entry {
-    /// The card of the method, which has no options.
-    pub fn card(&self) -> MethodCard {
-        self.about.card::<NoOptions>()
-    }
-}
+const SINGLE: About = about(
+    "single-estimate",
+    "The maximum of the estimates: one set of estimates selects the action and evaluates it",
+    "To see what q-learning's target does to errors of its estimates; for learning take double-dqn.",
+);
 
-/// The methods of this family.
-pub const METHODS: &[Entry] = &[
-    Entry {
-        about: About {
-            name: "single-estimate",
-            summary: "The maximum of the estimates: one set of estimates selects the action and evaluates it",
-            when: "To see what q-learning's target does to errors of its estimates; for learning take double-dqn.",
-            wing: "rl",
-            family: "estimation",
-            paper: None,
-            is_baseline: true,
-            tuned: "",
-        },
-        estimate: single_estimate,
-    },
-    Entry {
-        about: About {
-            name: "double-estimate",
-            summary: "One set of estimates selects the action, another evaluates it",
-            when: "To see what double Q-learning's target does to errors of its estimates; for learning take double-dqn.",
-            wing: "rl",
-            family: "estimation",
-            paper: None,
-            is_baseline: true,
-            tuned: "",
-        },
-        estimate: double_estimate,
-    },
+const DOUBLE: About = about(
+    "double-estimate",
+    "One set of estimates selects the action, another evaluates it",
+    "To see what double Q-learning's target does to errors of its estimates; for learning take double-dqn.",
+);
+
+/// The methods of this family that need only the estimates.
+pub const METHODS: &[Entry<Estimator>] = &[
+    Entry { name: SINGLE.name, card: || SINGLE.card::<NoOptions>(), make: single_estimate },
+    Entry { name: DOUBLE.name, card: || DOUBLE.card::<NoOptions>(), make: double_estimate },
 ];
 
 /// max_a Q_a.

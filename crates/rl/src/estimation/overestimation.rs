@@ -14,14 +14,14 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run, RunSpec,
-    Seeds,
+    Artefact, Direction, Entry, Error, Evaluation, MethodCard, Metric, Problem, ProblemCard, Result, Run,
+    RunSpec, Seeds,
 };
 use rand::RngExt;
 
 use super::polynomial::Polynomial;
 use super::run::{EstimationRun, POLYNOMIALS};
-use super::{Entry, METHODS};
+use super::{Estimator, METHODS};
 
 /// States lie in [-GREATEST_STATE, GREATEST_STATE].
 pub const GREATEST_STATE: f64 = 6.0;
@@ -87,12 +87,12 @@ impl Row {
     }
 
     /// Estimated minus true maximum at `state`.
-    pub fn error(&self, entry: &Entry, estimates: &[Polynomial], state: f64) -> f64 {
+    pub fn error(&self, entry: &Entry<Estimator>, estimates: &[Polynomial], state: f64) -> f64 {
         let mut values = [0.0; ACTIONS];
         for (value, estimate) in values.iter_mut().zip(estimates) {
             *value = estimate.value(state);
         }
-        (entry.estimate)(&values, partner) - (self.truth)(state)
+        (entry.make)(&values, partner) - (self.truth)(state)
     }
 }
 
@@ -135,19 +135,14 @@ impl OverestimationProblem {
                 source: "van Hasselt, Guez & Silver 2016, arXiv:1509.06461, Figure 2".to_owned(),
                 tags: vec!["estimation", "bias", "exact"],
             },
-            methods: METHODS.iter().map(Entry::card).collect(),
+            methods: Entry::cards(METHODS),
             row,
         }
     }
 
-    fn entry(&self, method: &str) -> Result<&'static Entry> {
-        self.method(method)?;
-        Ok(METHODS.iter().find(|entry| entry.about.name == method).expect("cards come from the table"))
-    }
-
     fn run(&self, spec: &RunSpec) -> Result<EstimationRun> {
-        let entry = self.entry(&spec.method)?;
-        let options = entry.card().options.with(&[&spec.options])?;
+        let entry = Entry::find(METHODS, self, &spec.method)?;
+        let options = (entry.card)().options.with(&[&spec.options])?;
         match spec.budget.unwrap_or(self.card.budget) {
             budget @ 2..=MOST_STATES => Ok(EstimationRun::start(spec, budget, self.row, entry, options)),
             budget => Err(Error::Usage(format!(
@@ -176,7 +171,7 @@ impl Problem for OverestimationProblem {
 
     /// Absolute errors at states drawn uniformly.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
-        let entry = self.entry(&artefact.method)?;
+        let entry = Entry::find(METHODS, self, &artefact.method)?;
         let numbers = artefact.numbers(POLYNOMIALS)?;
         if numbers.len() != ACTIONS * (self.row.degree + 1) {
             return Err(Error::Failed(format!(
@@ -206,7 +201,7 @@ mod tests {
         let expected = [(0.612, -0.021), (0.473, 0.016), (3.349, -0.016)];
         for (row, (single, double)) in ROWS.iter().zip(expected) {
             let estimates = row.fit();
-            let mean = |entry: &Entry| {
+            let mean = |entry: &Entry<Estimator>| {
                 let errors =
                     (0..1201).map(|i| row.error(entry, &estimates, -6.0 + 12.0 * f64::from(i) / 1200.0));
                 errors.sum::<f64>() / 1201.0

@@ -1,11 +1,11 @@
 //! A run of estimation: a uniform grid over the states, visited in random order.
 
 use quire_core::{
-    Artefact, OptionMap, Progress, Reason, Result, Run, RunSpec, Seeds, Trace, number_bytes, state,
+    Artefact, Entry, OptionMap, Progress, Reason, Result, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use rand::seq::SliceRandom;
 
-use super::Entry;
+use super::Estimator;
 use super::overestimation::{GREATEST_STATE, Row};
 use super::polynomial::Polynomial;
 
@@ -20,7 +20,7 @@ pub struct EstimationRun {
     spec: RunSpec,
     options: OptionMap,
     row: Row,
-    entry: &'static Entry,
+    entry: &'static Entry<Estimator>,
     estimates: Vec<Polynomial>,
     /// The grid's states in the order of their visits.
     order: Vec<u32>,
@@ -31,7 +31,13 @@ pub struct EstimationRun {
 
 impl EstimationRun {
     /// Starts on a grid of `budget` states, from 2 to 2^32.
-    pub fn start(spec: &RunSpec, budget: u64, row: Row, entry: &'static Entry, options: OptionMap) -> Self {
+    pub fn start(
+        spec: &RunSpec,
+        budget: u64,
+        row: Row,
+        entry: &'static Entry<Estimator>,
+        options: OptionMap,
+    ) -> Self {
         let mut order: Vec<u32> = (0..budget as u32).collect();
         order.shuffle(&mut Seeds::new(spec.seed).stream("order"));
         EstimationRun {

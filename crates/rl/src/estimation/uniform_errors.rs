@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use quire_core::options::{self, NoOptions};
 use quire_core::{
-    About, Artefact, Direction, Error, Evaluation, MethodCard, Metric, OptionMap, Options, Problem,
+    About, Artefact, Direction, Entry, Error, Evaluation, MethodCard, Metric, OptionMap, Options, Problem,
     ProblemCard, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use rand::RngExt;
@@ -175,9 +175,8 @@ impl UniformErrors {
                 source: "Chen et al. 2021, arXiv:2101.05982, Theorem 1".to_owned(),
                 tags: vec!["estimation", "bias"],
             },
-            methods: METHODS
-                .iter()
-                .map(|entry| entry.card())
+            methods: Entry::cards(METHODS)
+                .into_iter()
                 .chain([SUBSET_MINIMUM.card::<SubsetMinimumOptions>()])
                 .collect(),
             actions,

@@ -4,7 +4,9 @@ pub mod deep_q;
 pub mod double_dqn;
 pub mod dqn;
 
-use crate::agent::Entry;
+use quire_core::Entry;
+
+use crate::agent::{Maker, entry};
 
 /// The methods of this family.
-pub const METHODS: &[Entry] = &[Entry::of::<double_dqn::DoubleDqn>(), Entry::of::<dqn::Dqn>()];
+pub const METHODS: &[Entry<Maker>] = &[entry::<double_dqn::DoubleDqn>(), entry::<dqn::Dqn>()];

@@ -13,7 +13,7 @@ pub mod fixed_length;
 pub mod multi_level;
 pub mod two_state_chain;
 
-use quire_core::{About, MethodCard, OptionMap, Options, Result, Rng, options};
+use quire_core::{About, Entry, OptionMap, Options, Result, Rng, options};
 
 pub use two_state_chain::problems;
 
@@ -35,26 +35,17 @@ pub trait Method: MeanEstimator + Sized + 'static {
     fn new(options: Self::Options) -> Result<Self>;
 }
 
-/// A row of the table of methods.
-pub struct Entry {
-    /// The method's name.
-    pub name: &'static str,
-    /// The card; making it takes the schema of all options.
-    pub card: fn() -> MethodCard,
-    /// Makes the estimator from the options that the user has set, laid over the defaults.
-    pub make: fn(&OptionMap) -> Result<Box<dyn MeanEstimator>>,
-}
+/// Makes the estimator from the options that the user has set, laid over the defaults.
+pub type Make = fn(&OptionMap) -> Result<Box<dyn MeanEstimator>>;
 
-impl Entry {
-    const fn of<M: Method>() -> Self {
-        Entry { name: M::ABOUT.name, card: || M::ABOUT.card::<M::Options>(), make: make::<M> }
+const fn entry<M: Method>() -> Entry<Make> {
+    Entry {
+        name: M::ABOUT.name,
+        card: || M::ABOUT.card::<M::Options>(),
+        make: |set| Ok(Box::new(M::new(options::resolve(&[set])?)?)),
     }
 }
 
-fn make<M: Method>(set: &OptionMap) -> Result<Box<dyn MeanEstimator>> {
-    Ok(Box::new(M::new(options::resolve(&[set])?)?))
-}
-
 /// The methods of this role.
-pub const METHODS: &[Entry] =
-    &[Entry::of::<multi_level::MultiLevelMean>(), Entry::of::<fixed_length::FixedLengthMean>()];
+pub const METHODS: &[Entry<Make>] =
+    &[entry::<multi_level::MultiLevelMean>(), entry::<fixed_length::FixedLengthMean>()];

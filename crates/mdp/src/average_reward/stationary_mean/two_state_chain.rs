@@ -8,13 +8,13 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Error, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
-    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
+    Artefact, Direction, Entry, Error, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard,
+    Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, METHODS, MeanEstimator};
+use super::{METHODS, MeanEstimator};
 
 /// The mean in the long run.
 pub const STATIONARY_MEAN: f64 = 0.5;
@@ -57,15 +57,14 @@ impl TwoStateChain {
                 source: "ours, after arXiv:2301.12083".to_owned(),
                 tags: vec!["average reward", "estimation", "Markov chain"],
             },
-            methods: METHODS.iter().map(|entry| (entry.card)()).collect(),
+            methods: Entry::cards(METHODS),
             flip,
         }
     }
 
     fn run(&self, spec: &RunSpec) -> Result<ChainRun> {
         let card = self.method(&spec.method)?;
-        let entry: &Entry =
-            METHODS.iter().find(|entry| entry.name == card.name).expect("cards come from the table");
+        let entry = Entry::find(METHODS, self, &spec.method)?;
         let rng = Seeds::new(spec.seed).stream("estimates");
         Ok(ChainRun {
             options: card.options.with(&[&spec.options])?,

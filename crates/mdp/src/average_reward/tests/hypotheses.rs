@@ -292,7 +292,7 @@ fn a_method_of_hypotheses_is_not_offered_without_a_class() {
     assert!(grid.methods().iter().all(|card| card.name != "loop"));
     let bare = Setting { hypotheses: None, ..setting(&random_kernels(0).unwrap()) };
     let entry = METHODS.iter().find(|entry| entry.name == "loop").unwrap();
-    assert!((entry.make)(&bare, &OptionMap::new()).err().unwrap().to_string().contains("hypotheses"));
+    assert!((entry.make.agent)(&bare, &OptionMap::new()).err().unwrap().to_string().contains("hypotheses"));
 }
 
 /// A false hypothesis that none of the class' own action values beats passes for good, though the truth's prediction of
