@@ -9,9 +9,9 @@ use quire_core::{
 };
 
 use super::METHODS;
-use super::run::{ExploreRun, POLICY, optimum};
+use super::run::{ExploreRun, optimum};
 use crate::finite::FiniteMdp;
-use crate::{file, worlds};
+use crate::{file, policy, worlds};
 
 /// An MDP to explore in episodes of a fixed length.
 pub struct ExploreProblem {
@@ -181,13 +181,7 @@ impl Problem for ExploreProblem {
 
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let states = self.mdp.states();
-        let bytes = artefact.file(POLICY)?;
-        let policy: Vec<usize> =
-            bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize).collect();
-        if policy.len() != self.horizon * states || policy.iter().any(|&action| action >= self.mdp.actions())
-        {
-            return Err(Error::Failed(format!("the policy in {POLICY} does not fit {}", self.card.name)));
-        }
+        let policy = policy::read_staged(artefact, self.horizon, states, self.mdp.actions())?;
         let scores = (0..repetitions as u64).map(|episode| {
             let mut rng = Seeds::new(seed).nth("episode", episode).stream("dynamics");
             let mut state = self.mdp.sample_start(&mut rng);
