@@ -46,6 +46,8 @@ pub fn wing() -> Wing {
             regularized::problems(),
             average_reward::problems(),
             offline::problems(),
+            offline::sources::problems(),
+            offline::sources::games::problems(),
         ]
         .concat(),
         open: explore::problem::open,

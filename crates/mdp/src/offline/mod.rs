@@ -12,12 +12,14 @@
 //! | [`log`](mod@log) | the log of episodes |
 //! | [`problem`] | the problems `offline-linear-5`, `offline-linear-20` and `offline-sigmoid-5`, and their run |
 //! | [`worlds`] | the models behind them |
+//! | [`sources`] | planning from logs of perturbations of the target |
 
 pub mod classes;
 pub mod log;
 pub mod pevi;
 pub mod pnlsvi;
 pub mod problem;
+pub mod sources;
 pub mod worlds;
 
 use std::sync::Arc;
