@@ -91,6 +91,14 @@ impl Gram {
                 }
             }
         }
+        Self::of(matrix)
+    }
+
+    /// From the matrix itself; only its lower triangle is read.
+    ///
+    /// # Errors
+    /// As [`Gram::new`].
+    pub fn of(matrix: DMatrix<f64>) -> Result<Self> {
         let singular = || Error::Failed("a Gram matrix of features is singular; use a larger ridge".into());
         Cholesky::new(matrix).map(Gram).ok_or_else(singular)
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Explorer, Make, Setting};
 use crate::finite::FiniteMdp;
+use crate::linear::Features;
 use crate::policy;
 use crate::solve::{backward_induction, evaluate_episodic};
 
@@ -40,11 +41,12 @@ struct Place {
 }
 
 impl ExploreRun {
-    /// Starts exploring `mdp` in episodes of `horizon` steps. `options` are all options of the method.
+    /// Starts exploring `mdp`, with features of its pairs if there are any, in episodes of `horizon` steps. `options` are all options of the method.
     pub fn start(
         spec: &RunSpec,
         budget: u64,
         mdp: Arc<FiniteMdp>,
+        features: Option<Arc<Features>>,
         horizon: usize,
         entry: &Entry<Make>,
         options: OptionMap,
@@ -55,6 +57,7 @@ impl ExploreRun {
             actions: mdp.actions(),
             horizon,
             rewards: mdp.rewards().to_vec(),
+            features,
             seeds: seeds.child("explorer"),
         };
         Ok(ExploreRun {

@@ -243,7 +243,7 @@ impl World {
                 rewards: vec![0.0; horizon * pairs],
                 next: vec![0.0; horizon * pairs * states],
             };
-            for cell in 0..horizon * pairs {
+            for (cell, &logged) in logged[index].iter().enumerate() {
                 let (stage, pair) = (cell / pairs, cell % pairs);
                 let (state, action) = (pair / self.target.actions(), pair % self.target.actions());
                 let visits = match self.coverage {
@@ -253,7 +253,7 @@ impl World {
                 let model = self.sources[index].stage(stage);
                 let mut next = vec![0.0; states];
                 multinomial(model.row(state, action), visits, &mut next, &mut rng);
-                if logged[index][cell] {
+                if logged {
                     source.visits[cell] = visits as f64;
                     source.rewards[cell] = model.reward(state, action);
                     source.next[cell * states..][..states].copy_from_slice(&next);
