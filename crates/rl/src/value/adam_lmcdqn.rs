@@ -185,7 +185,7 @@ impl Learner for AdamLmcDqn {
             arxiv: "2305.18246",
         }),
         is_baseline: false,
-        tuned: include_str!("langevin.toml"),
+        tuned: include_str!("adam_lmcdqn.toml"),
     };
 
     const ACTIONS: Actions = Actions::Discrete;
