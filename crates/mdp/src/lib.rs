@@ -4,12 +4,15 @@
 //! |---|---|
 //! | [`file`](mod@file) | a user's own model, from JSON or NPZ |
 //! | [`finite`] | [`FiniteMdp`]: plain arrays, dense or sparse |
-//! | [`policy`] | stochastic policies as tables |
+//! | [`staged`] | [`StagedMdp`]: dynamics that differ from stage to stage |
+//! | [`linear`] | [`LinearMdp`]: known features, Gram matrices |
+//! | [`policy`] | policies as tables |
 //! | [`solve`] | exact solutions: discounted, episodic, average reward |
 //! | [`worlds`] | GridWorld, RiverSwim, chain, ring, Garnet |
 //! | [`explore`] | family: learn by acting in an unknown MDP |
 //! | [`control`] | family: learn action values transition by transition |
 //! | [`regularized`] | family: value iteration on backups that err, kept near its last policy |
+//! | [`offline`] | family: plan from a log, and from nothing else |
 //! | [`average_reward`] | family: learn while living one endless life, paid by the average reward |
 
 pub mod average_reward;
@@ -17,15 +20,20 @@ pub mod control;
 pub mod explore;
 pub mod file;
 pub mod finite;
+pub mod linear;
+pub mod offline;
 pub mod policy;
 pub mod posterior;
 pub mod regularized;
 pub mod solve;
+pub mod staged;
 pub mod worlds;
 
 use quire_core::Wing;
 
 pub use finite::FiniteMdp;
+pub use linear::LinearMdp;
+pub use staged::StagedMdp;
 
 /// This wing.
 pub fn wing() -> Wing {
@@ -37,6 +45,9 @@ pub fn wing() -> Wing {
             control::problems(),
             regularized::problems(),
             average_reward::problems(),
+            offline::problems(),
+            offline::sources::problems(),
+            offline::sources::games::problems(),
         ]
         .concat(),
         open: explore::problem::open,

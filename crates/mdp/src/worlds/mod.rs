@@ -3,11 +3,13 @@
 mod chain;
 mod garnet;
 mod grid_world;
+mod mixture;
 mod ring;
 mod river_swim;
 
 pub use chain::chain;
 pub use garnet::garnet;
 pub use grid_world::grid_world;
+pub use mixture::mixture;
 pub use ring::ring;
 pub use river_swim::river_swim;
