@@ -11,6 +11,8 @@
 //! | [`control`] | family: learn action values transition by transition |
 //! | [`regularized`] | family: value iteration on backups that err, kept near its last policy |
 //! | [`average_reward`] | family: learn while living one endless life, paid by the average reward |
+//! | [`policy_gradient`] | family: climb the return of a parameterized policy by gradients from its trajectories |
+//! | [`robust`] | family: plan from logged steps for a world that differs from the log |
 
 pub mod average_reward;
 pub mod control;
@@ -18,8 +20,10 @@ pub mod explore;
 pub mod file;
 pub mod finite;
 pub mod policy;
+pub mod policy_gradient;
 pub mod posterior;
 pub mod regularized;
+pub mod robust;
 pub mod solve;
 pub mod worlds;
 
@@ -37,6 +41,8 @@ pub fn wing() -> Wing {
             control::problems(),
             regularized::problems(),
             average_reward::problems(),
+            robust::problems(),
+            policy_gradient::problems(),
         ]
         .concat(),
         open: explore::problem::open,

@@ -5,7 +5,8 @@
 //! | discounted | [`value_iteration`], [`policy_iteration`], [`evaluate`], [`discounted_occupancy`] |
 //! | episodic | [`backward_induction`], [`evaluate_episodic`], [`occupancy`] |
 //! | average reward | [`relative_value_iteration`], [`gain_and_bias`], [`stationary_distribution`] |
-//! | with caution | [`risk_sensitive_value_iteration`], [`risk_sensitive_action_values`], [`entropic_risk`] |
+//! | with caution | [`risk_sensitive_value_iteration`], [`risk_sensitive_evaluate`], [`entropic_risk`], [`worst_model`] |
+//! | in the worst model of a set | [`robust_value_iteration`], [`kl_ball_expectation`] |
 //! | how hard to learn | [`effective_horizon`] |
 
 mod average;
@@ -13,6 +14,7 @@ mod discounted;
 mod effective_horizon;
 mod episodic;
 mod risk;
+mod robust;
 
 pub use average::{AverageSolution, gain_and_bias, relative_value_iteration, stationary_distribution};
 pub use discounted::{
@@ -20,7 +22,11 @@ pub use discounted::{
 };
 pub use effective_horizon::{EffectiveHorizon, effective_horizon};
 pub use episodic::{EpisodicSolution, backward_induction, evaluate_episodic, occupancy};
-pub use risk::{entropic_risk, risk_sensitive_action_values, risk_sensitive_value_iteration};
+pub use risk::{
+    entropic_risk, risk_sensitive_action_values, risk_sensitive_evaluate, risk_sensitive_value_iteration,
+    worst_model,
+};
+pub use robust::{kl_ball_expectation, robust_action_values, robust_value_iteration};
 
 use nalgebra::{DMatrix, DVector};
 use quire_core::{Error, Result};
