@@ -14,6 +14,8 @@
 //! | [`regularized`] | family: value iteration on backups that err, kept near its last policy |
 //! | [`offline`] | family: plan from a log, and from nothing else |
 //! | [`average_reward`] | family: learn while living one endless life, paid by the average reward |
+//! | [`policy_gradient`] | family: climb the return of a parameterized policy by gradients from its trajectories |
+//! | [`robust`] | family: plan from logged steps for a world that differs from the log |
 
 pub mod average_reward;
 pub mod control;
@@ -23,8 +25,10 @@ pub mod finite;
 pub mod linear;
 pub mod offline;
 pub mod policy;
+pub mod policy_gradient;
 pub mod posterior;
 pub mod regularized;
+pub mod robust;
 pub mod solve;
 pub mod staged;
 pub mod worlds;
@@ -48,6 +52,8 @@ pub fn wing() -> Wing {
             offline::problems(),
             offline::sources::problems(),
             offline::sources::games::problems(),
+            robust::problems(),
+            policy_gradient::problems(),
         ]
         .concat(),
         open: explore::problem::open,

@@ -183,7 +183,9 @@ impl SourcePlanner for HetPevi {
                     Uncertainty::TotalVariation => {
                         worst_case_total_variation(&next, later, self.options.radius)
                     }
-                    Uncertainty::KullbackLeibler => worst_case_kl(&next, later, self.options.radius),
+                    Uncertainty::KullbackLeibler => {
+                        worst_case_kl(next.iter().copied().zip(later.iter().copied()), self.options.radius)
+                    }
                 };
                 reward + ahead - self.penalty(sources, cell)
             };
