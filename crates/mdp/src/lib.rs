@@ -10,6 +10,7 @@
 //! | [`explore`] | family: learn by acting in an unknown MDP |
 //! | [`control`] | family: learn action values transition by transition |
 //! | [`regularized`] | family: value iteration on backups that err, kept near its last policy |
+//! | [`fitted`] | family: regress returns or backed-up values, act greedily in the fit |
 //! | [`average_reward`] | family: learn while living one endless life, paid by the average reward |
 
 pub mod average_reward;
@@ -17,6 +18,7 @@ pub mod control;
 pub mod explore;
 pub mod file;
 pub mod finite;
+pub mod fitted;
 pub mod policy;
 pub mod posterior;
 pub mod regularized;
@@ -37,6 +39,7 @@ pub fn wing() -> Wing {
             control::problems(),
             regularized::problems(),
             average_reward::problems(),
+            fitted::problems(),
         ]
         .concat(),
         open: explore::problem::open,

@@ -5,9 +5,13 @@ mod garnet;
 mod grid_world;
 mod ring;
 mod river_swim;
+mod sticky;
+mod trap;
 
 pub use chain::chain;
 pub use garnet::garnet;
 pub use grid_world::grid_world;
 pub use ring::ring;
 pub use river_swim::river_swim;
+pub use sticky::{Sticky, sticky};
+pub use trap::trap;
