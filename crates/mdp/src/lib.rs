@@ -10,11 +10,13 @@
 //! | [`explore`] | family: learn by acting in an unknown MDP |
 //! | [`control`] | family: learn action values transition by transition |
 //! | [`regularized`] | family: value iteration on backups that err, kept near its last policy |
+//! | [`evaluation`] | family: what a policy would earn, as a distribution, from logged data |
 //! | [`fitted`] | family: regress returns or backed-up values, act greedily in the fit |
 //! | [`average_reward`] | family: learn while living one endless life, paid by the average reward |
 
 pub mod average_reward;
 pub mod control;
+pub mod evaluation;
 pub mod explore;
 pub mod file;
 pub mod finite;
@@ -40,6 +42,7 @@ pub fn wing() -> Wing {
             regularized::problems(),
             average_reward::problems(),
             fitted::problems(),
+            evaluation::problems(),
         ]
         .concat(),
         open: explore::problem::open,
