@@ -37,11 +37,11 @@ pub fn exact(mdp: &FiniteMdp, horizon: usize, discount: f64, theta: &[f64]) -> E
     let mut factor = 1.0;
     for stage in advantages.chunks_exact(states * actions) {
         let mut next = vec![0.0; states];
-        for state in 0..states {
+        for (state, visited) in visits.iter().enumerate() {
             let row = state * actions..(state + 1) * actions;
             let plogp: f64 = policy[row.clone()].iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum();
             for pair in row {
-                let weight = visits[state] * policy[pair];
+                let weight = visited * policy[pair];
                 gradient[pair] += factor * weight * stage[pair];
                 if policy[pair] > 0.0 {
                     entropy_gradient[pair] -= weight * (policy[pair].ln() - plogp) / horizon as f64;
