@@ -232,6 +232,9 @@ pub struct SolveMdp {
     /// Caution against errors of the model, in units of 1/value: solve for the entropic risk measure too
     #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
     pub risk: Option<f64>,
+    /// Solve it with sticky actions: the action executed last is repeated with this probability
+    #[arg(long, value_name = "PROBABILITY", allow_negative_numbers = true)]
+    pub sticky: Option<f64>,
 }
 
 /// Formats of `quire export`.

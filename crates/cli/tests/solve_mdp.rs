@@ -47,6 +47,19 @@ fn a_model_is_solved() {
 }
 
 #[test]
+fn sticky_actions_make_pairs() {
+    let out = folder();
+    let path = write(out.path(), TRAP);
+    let path = path.to_str().unwrap();
+    let solved = json(out.path(), &["solve-mdp", path, "--sticky", "0.25"]);
+    // The start, the end, and the state behind action 1.
+    assert_eq!(solved["sticky_states"], serde_json::json!([[0, null], [2, null], [1, 1]]));
+    assert_eq!(solved["episodic"]["optimal_return"], 0.75);
+    assert!(succeed(out.path(), &["solve-mdp", path, "--sticky", "0.25"]).contains("1 after action 1"));
+    assert!(fail(out.path(), &["solve-mdp", path, "--sticky", "2"], 2).contains("--sticky"));
+}
+
+#[test]
 fn explorers_compete_on_a_model() {
     let out = folder();
     let path = write(out.path(), TRAP);

@@ -10,8 +10,10 @@
 //! | `horizon` | a number, optional | steps of an episode |
 //! | `discount` | a number, optional | discount factor per step |
 //!
-//! In JSON arrays are nested lists; in NPZ they are arrays of any real or integer type in C order. The integer form is that
-//! of the BRIDGE data set (Laidlaw et al. 2023); -1 leads to an extra absorbing state behind the last one.
+//! In JSON arrays are nested lists; in NPZ they are arrays of any real or integer type. The integer form is that of the
+//! files `consolidated.npz` of the BRIDGE data set (Laidlaw et al. 2023), which are read as they are: -1 leads to an extra
+//! absorbing state behind the last one, episodes start in state 0, and what else the files hold about the emulator's
+//! screens and states is passed over.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -40,6 +42,9 @@ const FIELDS: [&str; 10] = [
     "horizon",
     "discount",
 ];
+
+/// What a BRIDGE file holds besides the model: screens and states of the emulator.
+const BRIDGE_EXTRAS: [&str; 4] = ["screens", "screen_mapping", "states", "state_lengths"];
 
 /// A model with what its file says about how to use it.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +160,9 @@ fn read_npz(path: &Path) -> Result<BTreeMap<String, Array>> {
         let Some(name) = member_name.strip_suffix(".npy").map(str::to_owned) else {
             return Err(Error::Usage(format!("holds `{member_name}`, which is no NumPy array")));
         };
+        if BRIDGE_EXTRAS.contains(&name.as_str()) {
+            continue;
+        }
         let array = npy(&name, member)?;
         arrays.insert(name, array);
     }
@@ -168,12 +176,8 @@ fn npy(name: &str, bytes: impl Read) -> Result<Array> {
     if file.len() > MOST_VALUES {
         return Err(Error::Usage(format!("`{name}` has {} values, more than {MOST_VALUES}", file.len())));
     }
-    if file.order() == Order::Fortran && file.shape().len() > 1 {
-        return Err(Error::Usage(format!(
-            "`{name}` is stored in Fortran order; save it with numpy.ascontiguousarray"
-        )));
-    }
-    let shape = file.shape().iter().map(|&size| size as usize).collect();
+    let by_columns = file.order() == Order::Fortran && file.shape().len() > 1;
+    let shape: Vec<usize> = file.shape().iter().map(|&size| size as usize).collect();
     let npyz::DType::Plain(kind) = file.dtype() else {
         return Err(Error::Usage(format!("`{name}` is an array of records, not of numbers")));
     };
@@ -199,7 +203,26 @@ fn npy(name: &str, bytes: impl Read) -> Result<Array> {
             )));
         }
     };
+    let values = if by_columns { row_major(&shape, &values) } else { values };
     Ok(Array { shape, values, integers })
+}
+
+/// `values` of an array whose first index varies fastest, with the last index varying fastest.
+fn row_major(shape: &[usize], values: &[f64]) -> Vec<f64> {
+    let mut index = vec![0; shape.len()];
+    let mut ordered = Vec::with_capacity(values.len());
+    for _ in 0..values.len() {
+        let place = index.iter().zip(shape).rev().fold(0, |place, (&index, &size)| place * size + index);
+        ordered.push(values[place]);
+        for (index, &size) in index.iter_mut().zip(shape).rev() {
+            *index += 1;
+            if *index < size {
+                break;
+            }
+            *index = 0;
+        }
+    }
+    ordered
 }
 
 /// The model that the fields of a file make.
@@ -482,12 +505,7 @@ mod tests {
             archive.write_all(&bytes).unwrap();
         };
         fn npy<T: npyz::AutoSerialize + Copy>(shape: &[u64], values: &[T]) -> Vec<u8> {
-            let mut bytes = Vec::new();
-            let builder = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes);
-            let mut writer = builder.begin_nd().unwrap();
-            values.iter().for_each(|value| writer.push(value).unwrap());
-            writer.finish().unwrap();
-            bytes
+            array_bytes(Order::C, shape, values)
         }
         add("transitions", npy(&[2, 2, 2], &[1.0_f32, 0.0, 0.25, 0.75, 0.0, 1.0, 1.0, 0.0]));
         add("rewards", npy(&[2, 2], &[0.0_f64, 0.5, 1.0, 0.0]));
@@ -502,6 +520,52 @@ mod tests {
             std::fs::write(&path, &bytes[..length]).unwrap();
             assert!(read(&path).unwrap_err().to_string().contains("model.npz"), "{length}");
         }
+    }
+
+    fn array_bytes<T: npyz::AutoSerialize + Copy>(order: Order, shape: &[u64], values: &[T]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let builder = npyz::WriteOptions::new().default_dtype().shape(shape).order(order).writer(&mut bytes);
+        let mut writer = builder.begin_nd().unwrap();
+        values.iter().for_each(|value| writer.push(value).unwrap());
+        writer.finish().unwrap();
+        bytes
+    }
+
+    /// The form of BRIDGE's files: integers and rewards by columns, screens and states beside them.
+    #[test]
+    fn a_file_of_the_bridge_data_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("consolidated.npz");
+        let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
+        for (name, bytes) in [
+            // The trap: in state 0 action 0 pays 0.6 and ends, action 1 leads to state 1, where action 0 pays 1.
+            ("transitions", array_bytes(Order::Fortran, &[2, 2], &[-1_i64, -1, 1, -1])),
+            ("rewards", array_bytes(Order::Fortran, &[2, 2], &[0.6_f32, 1.0, 0.0, 0.0])),
+            ("screens", array_bytes(Order::C, &[1, 2, 2, 3], &[0_u8; 12])),
+            ("screen_mapping", array_bytes(Order::C, &[2], &[0_i64, 0])),
+            ("states", array_bytes(Order::C, &[2, 3], &[7_u8; 6])),
+            ("state_lengths", array_bytes(Order::C, &[2], &[3_u64, 3])),
+        ] {
+            archive.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+            archive.write_all(&bytes).unwrap();
+        }
+        archive.finish().unwrap();
+        let model = read(&path).unwrap();
+        let json =
+            from_json(r#"{"transitions": [[-1, 1], [-1, -1]], "rewards": [[0.6, 0], [1, 0]]}"#).unwrap();
+        assert_eq!(
+            model.mdp.rewards(),
+            json.mdp.rewards().iter().map(|&r| f64::from(r as f32)).collect::<Vec<_>>()
+        );
+        assert_eq!(model.mdp.with_rewards(json.mdp.rewards().to_vec()).unwrap(), json.mdp);
+    }
+
+    #[test]
+    fn columns_become_rows() {
+        // [2, 3, 2]: the value of index (i, j, k) is 100 i + 10 j + k.
+        let by_columns: Vec<f64> = (0..12).map(|n| f64::from(n % 2 * 100 + n / 2 % 3 * 10 + n / 6)).collect();
+        let by_rows: Vec<f64> = (0..12).map(|n| f64::from(n / 6 * 100 + n / 2 % 3 * 10 + n % 2)).collect();
+        assert_eq!(row_major(&[2, 3, 2], &by_columns), by_rows);
     }
 
     #[test]

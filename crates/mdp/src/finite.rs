@@ -184,6 +184,19 @@ impl FiniteMdp {
         Ok(self)
     }
 
+    /// The same dynamics from another distribution of the first state, `[S]`.
+    pub fn with_start(mut self, start: Vec<f64>) -> Result<Self> {
+        self.start = start;
+        self.check()?;
+        Ok(self)
+    }
+
+    /// Whether `state` is an end: no action leads away from it, and none is paid.
+    pub fn is_end(&self, state: usize) -> bool {
+        (0..self.actions)
+            .all(|action| self.reward(state, action) == 0.0 && self.row(state, action).0 == [state as u32])
+    }
+
     /// The distribution of the first state, `[S]`.
     pub fn start(&self) -> &[f64] {
         &self.start

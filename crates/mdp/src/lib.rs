@@ -13,15 +13,19 @@
 //! | [`control`] | family: learn action values transition by transition |
 //! | [`regularized`] | family: value iteration on backups that err, kept near its last policy |
 //! | [`offline`] | family: plan from a log, and from nothing else |
+//! | [`evaluation`] | family: what a policy would earn, as a distribution, from logged data |
+//! | [`fitted`] | family: regress returns or backed-up values, act greedily in the fit |
 //! | [`average_reward`] | family: learn while living one endless life, paid by the average reward |
 //! | [`policy_gradient`] | family: climb the return of a parameterized policy by gradients from its trajectories |
 //! | [`robust`] | family: plan from logged steps for a world that differs from the log |
 
 pub mod average_reward;
 pub mod control;
+pub mod evaluation;
 pub mod explore;
 pub mod file;
 pub mod finite;
+pub mod fitted;
 pub mod linear;
 pub mod offline;
 pub mod policy;
@@ -54,6 +58,8 @@ pub fn wing() -> Wing {
             offline::sources::games::problems(),
             robust::problems(),
             policy_gradient::problems(),
+            fitted::problems(),
+            evaluation::problems(),
         ]
         .concat(),
         open: explore::problem::open,

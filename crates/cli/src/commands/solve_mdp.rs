@@ -8,6 +8,7 @@ use quire::mdp::solve::{
     EffectiveHorizon, effective_horizon, relative_value_iteration, risk_sensitive_value_iteration,
     value_iteration,
 };
+use quire::mdp::worlds::sticky;
 use quire_core::{Error, Result};
 use serde::Serialize;
 
@@ -26,6 +27,9 @@ struct Solved {
     states: usize,
     actions: usize,
     transitions: usize,
+    /// With sticky actions: state and last executed action of each state below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sticky_states: Option<Vec<(usize, Option<usize>)>>,
     discounted: Discounted,
     #[serde(skip_serializing_if = "Option::is_none")]
     cautious: Option<Discounted>,
@@ -59,6 +63,7 @@ struct Episodic {
     horizon: usize,
     optimal_return: f64,
     random_return: f64,
+    worst_return: f64,
     /// Of the worst policy that is greedy in the k-th action values of the random policy, k = 1, 2, ...
     greedy_returns: Vec<f64>,
     solvable_at: usize,
@@ -68,7 +73,15 @@ struct Episodic {
 
 /// Runs the command.
 pub fn run(args: &SolveMdp, global: &Global) -> Result<ExitCode> {
-    let model = file::read(&args.model)?;
+    let mut model = file::read(&args.model)?;
+    let mut pairs = None;
+    if let Some(probability) = args.sticky {
+        let doubled = sticky(&model.mdp, probability).map_err(|_| {
+            Error::Usage(format!("--sticky must be a probability from 0 to 1; got {probability}"))
+        })?;
+        model.mdp = doubled.mdp;
+        pairs = Some(doubled.pairs);
+    }
     let mdp = &model.mdp;
     let discount = match (args.discount, model.discount) {
         (Some(discount), _) => discount,
@@ -113,6 +126,7 @@ pub fn run(args: &SolveMdp, global: &Global) -> Result<ExitCode> {
         states: mdp.states(),
         actions: mdp.actions(),
         transitions: mdp.transitions(),
+        sticky_states: pairs,
         discounted: discounted(None, plain),
         cautious: cautious.transpose()?,
         average,
@@ -140,6 +154,7 @@ fn episodic(horizon: usize, found: EffectiveHorizon) -> Episodic {
         horizon,
         optimal_return: found.optimal_return,
         random_return: found.random_return,
+        worst_return: found.worst_return,
         greedy_returns: found.greedy_returns,
         solvable_at: found.solvable_at,
         effective_horizon: Some(found.effective_horizon).filter(|horizon| horizon.is_finite()),
@@ -200,7 +215,14 @@ fn tell(solved: &Solved) {
         header.push("bias");
     }
     let rows = (0..solved.states.min(SHOWN)).map(|state| {
-        let mut row = vec![state.to_string(), plain.policy[state].to_string(), number(plain.values[state])];
+        let name = match &solved.sticky_states {
+            None => state.to_string(),
+            Some(pairs) => match pairs[state] {
+                (state, Some(last)) => format!("{state} after action {last}"),
+                (state, None) => state.to_string(),
+            },
+        };
+        let mut row = vec![name, plain.policy[state].to_string(), number(plain.values[state])];
         if let Some(cautious) = &solved.cautious {
             row.extend([cautious.policy[state].to_string(), number(cautious.values[state])]);
         }

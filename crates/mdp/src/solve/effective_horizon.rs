@@ -28,6 +28,8 @@ pub struct EffectiveHorizon {
     pub random_return: f64,
     /// The optimal expected return.
     pub optimal_return: f64,
+    /// The expected return of the worst policy.
+    pub worst_return: f64,
     /// The return of the worst policy that is greedy in Q^k, for k = 1, 2, ... up to the first that is optimal.
     pub greedy_returns: Vec<f64>,
     /// The least k for which every policy greedy in Q^k is optimal.
@@ -152,6 +154,9 @@ pub fn effective_horizon(mdp: &FiniteMdp, horizon: usize) -> EffectiveHorizon {
     }
     let random_return = expected(&later);
 
+    // The worst policy is greedy in anything that ties all actions.
+    let worst_return = worst_greedy_return(mdp, horizon, &empty(), 0.0);
+
     let tie = TIE * optimal_return.abs().max(random_return.abs()).max(1e-300);
     let reached = reachable(mdp, horizon);
     let mut greedy_returns = Vec::new();
@@ -192,6 +197,7 @@ pub fn effective_horizon(mdp: &FiniteMdp, horizon: usize) -> EffectiveHorizon {
     EffectiveHorizon {
         random_return,
         optimal_return,
+        worst_return,
         greedy_returns,
         solvable_at,
         effective_horizon: best.0,
@@ -222,7 +228,7 @@ mod tests {
     fn the_trap_by_hand() {
         let found = effective_horizon(&trap(), 2);
         assert!((found.random_return - (0.3 + 0.25)).abs() < 1e-15);
-        assert_eq!(found.optimal_return, 1.0);
+        assert_eq!((found.optimal_return, found.worst_return), (1.0, 0.0));
         assert_eq!(found.greedy_returns, [0.6, 1.0]);
         assert_eq!((found.solvable_at, found.best_k, found.planning_window), (2, 2, 2));
         // 2 + log₂(1/0.4²).
@@ -254,6 +260,36 @@ mod tests {
             worst = worst.min(super::super::evaluate_episodic(&mdp, &policy, &mut Vec::new()));
         }
         assert!((worst_greedy_return(&mdp, horizon, &values, 1e-9) - worst).abs() < 1e-12);
+    }
+
+    /// Q^1 <= Q^2 <= ... <= Q* in every stage, state and action, and Q^H = Q*.
+    #[test]
+    fn values_rise_to_the_optimal_ones() {
+        let (mdp, horizon) = (garnet(12, 3, 2, 8).unwrap(), 6);
+        let (states, actions) = (mdp.states(), mdp.actions());
+        let mut values =
+            StageValues { q: vec![0.0; horizon * states * actions], pairs: states * actions, actions };
+        let mut later = vec![0.0; states];
+        for stage in (0..horizon).rev() {
+            values.set(&mdp, stage, &later);
+            let mean = |row: &[f64]| row.iter().sum::<f64>() / actions as f64;
+            later = values.stage(stage).chunks_exact(actions).map(mean).collect();
+        }
+        let solution = backward_induction(&mdp, horizon).values;
+        let optimal = |entry: usize| {
+            let (stage, pair) = (entry / (states * actions), entry % (states * actions));
+            let later = &solution[(stage + 1) * states..][..states];
+            mdp.reward(pair / actions, pair % actions)
+                + mdp.expectation(pair / actions, pair % actions, later)
+        };
+        for _ in 1..horizon {
+            let before = values.q.clone();
+            values.look_further(&mdp, horizon);
+            for (entry, (before, now)) in before.iter().zip(&values.q).enumerate() {
+                assert!(*before <= now + 1e-12 && *now <= optimal(entry) + 1e-12);
+            }
+        }
+        assert!(values.q.iter().enumerate().all(|(entry, value)| (value - optimal(entry)).abs() < 1e-12));
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod grid_world;
 mod mixture;
 mod ring;
 mod river_swim;
+mod sticky;
+mod trap;
 
 pub use chain::chain;
 pub use garnet::garnet;
@@ -13,3 +15,5 @@ pub use grid_world::grid_world;
 pub use mixture::mixture;
 pub use ring::ring;
 pub use river_swim::river_swim;
+pub use sticky::{Sticky, sticky};
+pub use trap::trap;

@@ -176,7 +176,8 @@ impl Learner for AdamLmcDqn {
         name: "adam-lmcdqn",
         summary: "DQN whose weights are sampled by an adaptive Langevin method in place of random actions",
         when: "Rewards that take many right steps in a row to find, where an ensemble is too dear. The noise scale has to be \
-               tuned to the problem: too small does not explore, too large does not learn.",
+               tuned to the problem: too small does not explore, too large does not learn. On a chain of 25 states it is \
+               better than langevin-dqn, but not told apart from dqn with random actions, at twice the time.",
         wing: "rl",
         family: "value",
         paper: Some(quire_core::Paper {
@@ -185,7 +186,7 @@ impl Learner for AdamLmcDqn {
             arxiv: "2305.18246",
         }),
         is_baseline: false,
-        tuned: include_str!("langevin.toml"),
+        tuned: include_str!("adam_lmcdqn.toml"),
     };
 
     const ACTIONS: Actions = Actions::Discrete;

@@ -46,7 +46,7 @@ impl Learner for LangevinDqn {
         family: "value",
         paper: None,
         is_baseline: true,
-        tuned: include_str!("langevin.toml"),
+        tuned: include_str!("langevin_dqn.toml"),
     };
 
     const ACTIONS: Actions = Actions::Discrete;

@@ -105,7 +105,7 @@ impl Method for LmcLsvi {
         name: "lmc-lsvi",
         summary: "Thompson sampling by noisy gradient descent on the regression loss",
         when: "Exploration with features, where sampling the posterior itself is too dear: it needs gradients only. With one \
-               feature a pair and long chains its noise does not reach far.",
+               feature a pair and long chains its noise does not reach far; where a table will do, psrl learns far faster.",
         wing: "mdp",
         family: "explore",
         paper: Some(PAPER),
