@@ -79,13 +79,13 @@ impl Method for Harpg {
     const ABOUT: About = About {
         name: "harpg",
         summary: "Policy gradient with momentum that Hessian-vector products carry from policy to policy",
-        when: "Where trajectories are expensive, batches small and policies cheap to differentiate twice. Heavy tails of the \
-               product make it err where policies are nearly deterministic.",
+        when: "Where batches are single trajectories and policies cheap to differentiate twice: on a table it has the least error for \
+               its steps. With a network on CartPole n-pg-igt and vanilla-pg learn faster, above all without normalization.",
         wing: "mdp",
         family: "policy_gradient",
         paper: Some(PAPER),
         is_baseline: false,
-        tuned: "[cart-pole-200]\nbatch_steps = 1000\nhessian_steps = 250\nbaseline = \"linear\"\n",
+        tuned: "[cart-pole-200]\nbatch_steps = 1000\nhessian_steps = 250\nbaseline = \"linear\"\nstep = 0.3\n",
     };
 
     fn new(setting: &Setting, options: HarpgOptions) -> Result<Self> {

@@ -38,8 +38,11 @@ impl Default for MomentumOptions {
 
 impl Options for MomentumOptions {}
 
-/// Options tuned for problems: batches of the official code for CartPole.
-pub const TUNED: &str = "[cart-pole-200]\nbatch_steps = 1000\nbaseline = \"linear\"\n";
+/// Options tuned for problems: batches of the official code for CartPole, the best of seven first steps.
+pub const TUNED: &str = "[cart-pole-200]\nbatch_steps = 1000\nbaseline = \"linear\"\nstep = 0.3\n";
+
+/// The same where steps are not normalized.
+const TUNED_PLAIN: &str = "[cart-pole-200]\nbatch_steps = 1000\nbaseline = \"linear\"\nstep = 0.01\n";
 
 /// (2/(t + 2))^`power`.
 pub fn decay(iteration: u64, power: f64) -> f64 {
@@ -178,7 +181,7 @@ macro_rules! learner {
 }
 pub(super) use learner;
 
-const fn baseline(name: &'static str, summary: &'static str) -> About {
+const fn baseline(name: &'static str, summary: &'static str, tuned: &'static str) -> About {
     About {
         name,
         summary,
@@ -187,13 +190,13 @@ const fn baseline(name: &'static str, summary: &'static str) -> About {
         family: "policy_gradient",
         paper: None,
         is_baseline: true,
-        tuned: TUNED,
+        tuned,
     }
 }
 
 learner!(
     VanillaPg,
-    baseline("vanilla-pg", "Policy gradient with a decaying step and nothing else"),
+    baseline("vanilla-pg", "Policy gradient with a decaying step and nothing else", TUNED_PLAIN),
     |momentum, world| {
         let theta = momentum.place.theta.clone();
         momentum.estimate(world, &theta)?;
@@ -207,7 +210,8 @@ learner!(
     NormalizedMomentumPg,
     baseline(
         "normalized-momentum-pg",
-        "Policy gradient along the direction of a moving average of gradients"
+        "Policy gradient along the direction of a moving average of gradients",
+        TUNED
     ),
     |momentum, world| {
         let theta = momentum.place.theta.clone();

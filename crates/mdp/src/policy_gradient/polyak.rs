@@ -147,8 +147,8 @@ impl Method for PolyakPg {
     const ABOUT: About = About {
         name: "polyak-pg",
         summary: "Policy gradient whose step size follows from the gap to the best value, known or a twin's",
-        when: "Where the scale of rewards is unknown and there is no time to tune a learning rate. A tuned Adam is as good or \
-               better; with the optimum known it starts fastest but hovers below it if the policy cannot reach it.",
+        when: "Where the scale of rewards is unknown and nothing can be tuned, on tables: far ahead of Adam at 0.001 and 0.01 there, \
+               behind Adam at 0.1. On CartPole every Adam learns as fast or faster. Give the optimum if it is known.",
         wing: "mdp",
         family: "policy_gradient",
         paper: Some(PAPER),
