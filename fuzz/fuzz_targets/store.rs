@@ -9,16 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use quire_core::{Point, Result};
 use quire_study::Store;
 use quire_study::store::{Batch, Outcome, RunStatus};
-use tempfile::TempDir;
-
-static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
-});
 
 /// A small store: a study of two runs, one finished, one with a checkpoint.
 static GENUINE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let path = FOLDER.path().join("genuine.db");
+    let path = quire_fuzz::scratch("genuine.db");
     let mut store = Store::create_or_open(&path).unwrap();
     let text =
         "name = \"s\"\nproblems = [\"maximization-bias\"]\nseeds = 2\n[[methods]]\nmethod = \"q-learning\"\n";
@@ -62,14 +56,14 @@ fn read_all(path: &Path) -> Result<()> {
 fuzz_target!(|bytes: &[u8]| {
     let mut changed = GENUINE.clone();
     quire_fuzz::edit(&mut changed, bytes);
-    let path = FOLDER.path().join("changed.db");
+    let path = quire_fuzz::scratch("changed.db");
     for contents in [bytes, &changed] {
         fs::write(&path, contents).unwrap();
         if let Err(error) = read_all(&path) {
             assert!(!error.to_string().is_empty());
         }
         for beside in ["changed.db-wal", "changed.db-shm", "changed.db-journal"] {
-            let _ = fs::remove_file(FOLDER.path().join(beside));
+            let _ = fs::remove_file(quire_fuzz::scratch(beside));
         }
     }
 });

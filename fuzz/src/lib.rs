@@ -1,7 +1,39 @@
 //! What several fuzz targets share: getting past checksums, so that a fuzzer reaches what lies behind them.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
 use quire_core::{OptionMap, Problem, RunSpec, options};
-use std::sync::Arc;
+use tempfile::TempDir;
+
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+    // In memory where there is such a place: the disk would be the bottleneck.
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+});
+
+/// The path of this name in a folder of this process.
+pub fn scratch(name: &str) -> PathBuf {
+    FOLDER.path().join(name)
+}
+
+/// Does with a user's model what can be done with it, if it is one.
+pub fn use_model(file: &Path) {
+    match quire_mdp::file::read(file) {
+        Ok(model) => {
+            // What was read can be planned in.
+            let _ = (model.mdp.states(), model.mdp.actions(), model.horizon, model.discount);
+            let problem = quire_study::registry().problem(&file.to_string_lossy());
+            assert!(
+                problem.map_or_else(
+                    |error| !error.to_string().is_empty(),
+                    |problem| !problem.methods().is_empty()
+                )
+            );
+        }
+        Err(error) => assert!(error.to_string().contains(&*file.to_string_lossy()), "{error}"),
+    }
+}
 
 /// A genuine run's problem, spec and saved state for every method, from the presets of the contract tests.
 pub fn saved_runs() -> Vec<(Arc<dyn Problem>, RunSpec, Vec<u8>)> {

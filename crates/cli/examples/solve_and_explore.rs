@@ -28,6 +28,7 @@ fn main() -> Result<()> {
         actions: mdp.actions(),
         horizon,
         rewards: pairs.map(|(state, action)| mdp.reward(state, action)).collect(),
+        features: None,
         seeds,
     };
     let mut explorer = BayesUcbvi::new(&setting, BayesUcbviOptions::default())?;

@@ -6,6 +6,7 @@
 //! | [`space`] | what observations and actions may be: [`Space`] |
 //! | [`classic`] | Gymnasium's classic control: CartPole, Acrobot, MountainCar, Pendulum |
 //! | [`bsuite`] | DeepSea and Catch |
+//! | [`chain`] | NChain |
 //! | [`minatar`] | five Atari games in miniature |
 //! | [`wrappers`] | changes laid around any environment: a time limit, normalized observations ... |
 //! | [`vector`] | [`VectorEnv`]: copies stepped together, reset by themselves |
@@ -34,6 +35,7 @@
 //! ```
 
 pub mod bsuite;
+pub mod chain;
 pub mod classic;
 pub mod environment;
 pub mod minatar;

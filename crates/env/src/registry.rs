@@ -4,6 +4,7 @@ use quire_core::{Error, Result};
 use serde::Serialize;
 
 use crate::bsuite;
+use crate::chain;
 use crate::classic;
 use crate::environment::Environment;
 use crate::minatar::{self, ActionSet, MinAtar};
@@ -63,6 +64,7 @@ static CARDS: &[EnvCard] = &[
     classic::PENDULUM,
     bsuite::DEEP_SEA,
     bsuite::CATCH,
+    chain::CARD,
     minatar::ASTERIX[0],
     minatar::ASTERIX[1],
     minatar::BREAKOUT[0],
@@ -85,7 +87,11 @@ pub fn list() -> &'static [EnvCard] {
 /// # Errors
 /// [`Error::Unknown`] with the nearest names.
 pub fn card(id: &str) -> Result<&'static EnvCard> {
-    let id = if deep_sea_size(id).is_some() { bsuite::DEEP_SEA.id } else { id };
+    let id = match (family_size(id, "DeepSea-"), family_size(id, "NChain-")) {
+        (Some(_), _) => bsuite::DEEP_SEA.id,
+        (_, Some(_)) => chain::CARD.id,
+        _ => id,
+    };
     CARDS.iter().find(|card| card.id == id).ok_or_else(|| unknown(id))
 }
 
@@ -94,8 +100,11 @@ pub fn card(id: &str) -> Result<&'static EnvCard> {
 /// # Errors
 /// [`Error::Unknown`] with the nearest names; [`Error::Option`] for a family member with a bad parameter.
 pub fn make(id: &str) -> Result<Box<dyn Environment>> {
-    if let Some(size) = deep_sea_size(id) {
+    if let Some(size) = family_size(id, "DeepSea-") {
         return Ok(Box::new(bsuite::DeepSea::new(size)?));
+    }
+    if let Some(size) = family_size(id, "NChain-") {
+        return Ok(Box::new(chain::NChain::new(size)?));
     }
     let limit = card(id)?.time_limit;
     match id {
@@ -113,9 +122,9 @@ pub fn make(id: &str) -> Result<Box<dyn Environment>> {
     }
 }
 
-/// The `n` of `DeepSea-<n>`.
-fn deep_sea_size(id: &str) -> Option<usize> {
-    let text = id.strip_prefix("DeepSea-")?;
+/// The `n` of `<family>n`, where the family's prefix is such as `DeepSea-`.
+fn family_size(id: &str, family: &str) -> Option<usize> {
+    let text = id.strip_prefix(family)?;
     text.parse().ok().filter(|size: &usize| size.to_string() == text)
 }
 
@@ -162,6 +171,8 @@ mod tests {
     fn every_size_of_a_family_can_be_made() {
         assert_eq!(make("DeepSea-7").unwrap().observation_space().shape(), [7, 7]);
         assert_eq!(card("DeepSea-7").unwrap().id, "DeepSea-10");
+        assert_eq!(make("NChain-25").unwrap().observation_space().shape(), [25]);
+        assert_eq!(card("NChain-25").unwrap().id, "NChain-10");
         let message = make("DeepSea-1000").err().unwrap().to_string();
         assert_eq!(message, "option `n`: DeepSea-<n> takes n from 2 to 200, not 1000");
         assert!(

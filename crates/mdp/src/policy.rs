@@ -1,4 +1,4 @@
-//! Stochastic policies as tables of action probabilities, `[S, A]`.
+//! Policies as tables: stochastic ones of action probabilities, `[S, A]`, and deterministic ones of a stage each, `[H, S]`.
 
 use quire_core::{Artefact, Error, Result, Rng};
 use rand::RngExt;
@@ -7,6 +7,27 @@ use crate::finite::FiniteMdp;
 
 /// An artefact's file with a policy, `[S, A]`, little-endian f64.
 pub const FILE: &str = "policy.f64";
+
+/// An artefact's file with a deterministic policy of every stage, `[H, S]`, as little-endian u32.
+pub const STAGED_FILE: &str = "policy.u32";
+
+/// The bytes of [`STAGED_FILE`].
+pub fn staged_bytes(policy: &[usize]) -> Vec<u8> {
+    policy.iter().flat_map(|&action| (action as u32).to_le_bytes()).collect()
+}
+
+/// The staged policy that an artefact holds.
+///
+/// # Errors
+/// No such file, or one that is no policy of these sizes.
+pub fn read_staged(artefact: &Artefact, horizon: usize, states: usize, actions: usize) -> Result<Vec<usize>> {
+    let (numbers, rest) = artefact.file(STAGED_FILE)?.as_chunks::<4>();
+    let policy: Vec<usize> = numbers.iter().map(|&bytes| u32::from_le_bytes(bytes) as usize).collect();
+    if rest.is_empty() && policy.len() == horizon * states && policy.iter().all(|&action| action < actions) {
+        return Ok(policy);
+    }
+    Err(Error::Failed(format!("the policy in {STAGED_FILE} does not fit {}", artefact.problem)))
+}
 
 /// The policy that an artefact holds.
 ///

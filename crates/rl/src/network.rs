@@ -19,6 +19,9 @@ pub struct QNetworkOptions {
     /// Largest value of an element of an image observation, by which it is divided. Paper: 255.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub image_scale: f64,
+    /// Whether the entries of a vector observation whose bounds are finite are mapped to [-1, 1]; images ignore it. Paper:
+    /// images only.
+    pub scale_bounded: bool,
     /// Widths of the fully connected hidden layers, each followed by ReLU. Paper: one of 512.
     #[schemars(inner(range(min = 1, max = 16_384)))]
     pub hidden: Vec<usize>,
@@ -32,6 +35,7 @@ impl Default for QNetworkOptions {
         QNetworkOptions {
             convolutions: vec![convolution(32, 8, 4), convolution(64, 4, 2), convolution(64, 3, 1)],
             image_scale: 255.0,
+            scale_bounded: false,
             hidden: vec![512],
             shared_bias: false,
         }
@@ -58,6 +62,8 @@ pub struct ConvolutionOptions {
 pub struct QNetwork {
     /// For image observations.
     image: Option<Image>,
+    /// For vector observations that are scaled: what each entry is multiplied by, and what is then added to it.
+    scaling: Option<Vec<(f32, f32)>>,
     body: Body,
     observation: usize,
     actions: usize,
@@ -98,6 +104,7 @@ impl QNetwork {
             [channels, height, width] => Some(Image::new(params, [channels, height, width], options, rng)?),
             _ => None,
         };
+        let scaling = (options.scale_bounded && image.is_none()).then(|| scaling(observation));
         let mut sizes = vec![image.as_ref().map_or(observation.size(), |image| image.features)];
         sizes.extend(&options.hidden);
         let body = if options.shared_bias {
@@ -114,7 +121,7 @@ impl QNetwork {
             sizes.push(actions);
             Body::Plain(Mlp::new(params, "q", &MlpConfig { sizes, ..MlpConfig::default() }, rng))
         };
-        Ok(QNetwork { image, body, observation: observation.size(), actions })
+        Ok(QNetwork { image, scaling, body, observation: observation.size(), actions })
     }
 
     /// The number of actions.
@@ -130,9 +137,14 @@ impl QNetwork {
         observations: &[f32],
     ) -> Tensor<'g, f32> {
         let batch = observations.len() / self.observation;
-        let x = match &self.image {
-            Some(image) => image.forward(graph, params, batch, observations),
-            None => graph.constant(&[1, batch, self.observation], observations),
+        let x = match (&self.image, &self.scaling) {
+            (Some(image), _) => image.forward(graph, params, batch, observations),
+            (None, None) => graph.constant(&[1, batch, self.observation], observations),
+            (None, Some(scaling)) => graph.constant_with(&[1, batch, self.observation], |x| {
+                let rows =
+                    x.chunks_exact_mut(self.observation).zip(observations.chunks_exact(self.observation));
+                rows.for_each(|(x, observation)| scale(scaling, observation, x));
+            }),
         };
         match &self.body {
             Body::Plain(mlp) => mlp.forward(graph, params, x),
@@ -152,7 +164,14 @@ impl QNetwork {
     ) -> &'w [f32] {
         let Workspace { scratch, tape, values } = workspace;
         match (&self.image, &self.body) {
-            (None, Body::Plain(mlp)) => mlp.infer(params, observation, scratch),
+            (None, Body::Plain(mlp)) => match &self.scaling {
+                None => mlp.infer(params, observation, scratch),
+                Some(scaling) => {
+                    values.resize(observation.len(), 0.0);
+                    scale(scaling, observation, values);
+                    mlp.infer(params, values, scratch)
+                }
+            },
             _ => {
                 let graph = tape.graph();
                 let q = graph.no_grad(|| self.forward(graph, params, observation));
@@ -162,6 +181,24 @@ impl QNetwork {
             }
         }
     }
+}
+
+/// Factor and shift that map each entry with finite bounds to [-1, 1] and leave the others as they are.
+fn scaling(observation: &Space) -> Vec<(f32, f32)> {
+    let Space::Box { low, high, .. } = observation else {
+        return vec![(1.0, 0.0); observation.size()];
+    };
+    let entry = |(&low, &high): (&f32, &f32)| {
+        let factor = 2.0 / (high - low);
+        // Bounds that stand for none, such as the largest number, are left alone like infinite ones.
+        if factor.is_finite() && factor > 1e-6 { (factor, -1.0 - low * factor) } else { (1.0, 0.0) }
+    };
+    low.iter().zip(high).map(entry).collect()
+}
+
+fn scale(scaling: &[(f32, f32)], observation: &[f32], scaled: &mut [f32]) {
+    let entries = scaled.iter_mut().zip(observation).zip(scaling);
+    entries.for_each(|((scaled, value), (factor, shift))| *scaled = value * factor + shift);
 }
 
 impl Image {
@@ -272,7 +309,7 @@ mod tests {
     fn network(shape: &[usize], options: &QNetworkOptions) -> (QNetwork, Params<f32>) {
         let mut params = Params::new();
         let mut rng = Seeds::new(0).stream("network");
-        let space = Space::uniform(-1.0, 1.0, shape);
+        let space = Space::uniform(-2.0, 1.0, shape);
         let network = QNetwork::new(&mut params, &space, 2, options, &mut rng).unwrap();
         (network, params)
     }
@@ -286,6 +323,7 @@ mod tests {
                 let options = QNetworkOptions {
                     convolutions: convolutions.clone(),
                     image_scale: 2.0,
+                    scale_bounded: true,
                     hidden,
                     shared_bias,
                 };
@@ -303,6 +341,21 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn bounded_entries_are_mapped_to_the_unit_interval() {
+        let space = Space::bounded(&[-1.2, -0.07, f32::NEG_INFINITY], &[0.6, 0.07, 1.0]);
+        let mut scaled = [0.0; 3];
+        for (observation, expected) in
+            [([-1.2, 0.07, 5.0], [-1.0, 1.0, 5.0]), ([0.6, 0.0, -3.0], [1.0, 0.0, -3.0])]
+        {
+            scale(&scaling(&space), &observation, &mut scaled);
+            assert!(
+                scaled.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() < 1e-6),
+                "{scaled:?}"
+            );
         }
     }
 

@@ -1,12 +1,14 @@
 //! Experience replay (Lin 1992): the last transitions, sampled uniformly with replacement.
 //!
-//! A transition is one contiguous row, so that a sample costs one or two cache misses, and the rows of a batch are
-//! fetched ahead of their use: sampling is bound by memory latency and nothing else.
+//! A transition is one contiguous row that shares no more cache lines with others than it must, so that a small one costs
+//! one cache miss, and the rows of a batch are fetched ahead of their use: sampling is bound by memory latency and
+//! nothing else.
 
+use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use quire_core::Rng;
 use quire_env::Space;
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// One step of an environment, as a learner sees it.
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +78,17 @@ impl Batch {
     }
 }
 
+/// A cache line.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; LINE]);
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// The last `capacity` transitions, first in first out.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct Replay {
     observation_size: usize,
     action_size: usize,
@@ -85,16 +96,61 @@ pub struct Replay {
     capacity: usize,
     /// Transitions ever stored; the oldest row is overwritten at `written % capacity`.
     written: u64,
-    /// Row by row, little-endian: observation, next observation, then (as f32) action, reward, terminated.
+    /// Row by row, little-endian: observation, next observation, then (as f32) action, reward, terminated. A row takes
+    /// [`Replay::stride`] bytes.
+    lines: Vec<Line>,
+}
+
+/// What is saved of it: the same without the gaps between the rows.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    observation_size: usize,
+    action_size: usize,
+    precision: Precision,
+    capacity: usize,
+    written: u64,
     #[serde(with = "serde_bytes")]
     rows: Vec<u8>,
+}
+
+impl Serialize for Replay {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Replay { observation_size, action_size, precision, capacity, written, .. } = *self;
+        let (row_bytes, held) = (self.row_bytes(), self.len() * self.stride());
+        let mut rows = Vec::with_capacity(self.len() * row_bytes);
+        let stored = cast_slice::<_, u8>(&self.lines)[..held].chunks_exact(self.stride());
+        stored.for_each(|row| rows.extend_from_slice(&row[..row_bytes]));
+        Saved { observation_size, action_size, precision, capacity, written, rows }.serialize(serializer)
+    }
+}
+
+impl TryFrom<Saved> for Replay {
+    type Error = &'static str;
+
+    fn try_from(saved: Saved) -> Result<Self, Self::Error> {
+        let Saved { observation_size, action_size, precision, capacity, written, rows } = saved;
+        let lines = Vec::new();
+        let mut replay = Replay { observation_size, action_size, precision, capacity, written, lines };
+        // Rows are there before anything is multiplied by the sizes that the state claims to have.
+        if capacity == 0 || observation_size.max(action_size) > rows.len().max(1 << 20) {
+            return Err("a replay memory of impossible sizes");
+        }
+        let row_bytes = replay.row_bytes();
+        if replay.len().checked_mul(row_bytes) != Some(rows.len()) {
+            return Err("a replay memory whose rows do not fit its sizes");
+        }
+        for (index, row) in rows.chunks_exact(row_bytes).enumerate() {
+            replay.row_mut(index).copy_from_slice(row);
+        }
+        Ok(replay)
+    }
 }
 
 impl Replay {
     /// An empty memory. Rows are allocated as they come, so a large `capacity` costs nothing until it is used.
     pub fn new(capacity: usize, observation_size: usize, action_size: usize, precision: Precision) -> Self {
         assert!(capacity > 0, "a replay memory holds at least one transition");
-        Replay { observation_size, action_size, precision, capacity, written: 0, rows: Vec::new() }
+        Replay { observation_size, action_size, precision, capacity, written: 0, lines: Vec::new() }
     }
 
     /// The number of transitions held.
@@ -126,22 +182,35 @@ impl Replay {
         2 * self.observation_bytes() + 4 * (self.action_size + 2)
     }
 
+    /// Bytes from one row to the next: a power of two up to a cache line, whole cache lines above, so that no row lies in
+    /// more lines than it must.
+    fn stride(&self) -> usize {
+        let bytes = self.row_bytes();
+        if bytes <= LINE { bytes.next_power_of_two() } else { bytes.next_multiple_of(LINE) }
+    }
+
+    /// A row's bytes; rows are allocated up to it.
+    fn row_mut(&mut self, index: usize) -> &mut [u8] {
+        let (at, row_bytes) = (index * self.stride(), self.row_bytes());
+        let lines = (at + row_bytes).div_ceil(LINE);
+        if self.lines.len() < lines {
+            self.lines.resize(lines, Line::zeroed());
+        }
+        &mut cast_slice_mut(&mut self.lines)[at..at + row_bytes]
+    }
+
     /// Stores a transition in place of the oldest one.
     pub fn push(&mut self, transition: &Transition<'_>) {
         assert_eq!(transition.observation.len(), self.observation_size, "observation of the wrong size");
         assert_eq!(transition.action.len(), self.action_size, "action of the wrong size");
-        let row_bytes = self.row_bytes();
-        let at = (self.written % self.capacity as u64) as usize * row_bytes;
-        if self.rows.len() < at + row_bytes {
-            self.rows.resize(at + row_bytes, 0);
-        }
-        let row = &mut self.rows[at..at + row_bytes];
-        let observation_bytes = row_bytes / 2 - 2 * (self.action_size + 2);
+        let (observation_bytes, action_bytes) = (self.observation_bytes(), 4 * self.action_size);
+        let precision = self.precision;
+        let row = self.row_mut((self.written % self.capacity as u64) as usize);
         let (observation, rest) = row.split_at_mut(observation_bytes);
         let (next, rest) = rest.split_at_mut(observation_bytes);
-        write_observation(observation, transition.observation, self.precision);
-        write_observation(next, transition.next_observation, self.precision);
-        let (action, rest) = rest.split_at_mut(4 * self.action_size);
+        write_observation(observation, transition.observation, precision);
+        write_observation(next, transition.next_observation, precision);
+        let (action, rest) = rest.split_at_mut(action_bytes);
         write_floats(action, transition.action);
         write_floats(rest, &[transition.reward, f32::from(u8::from(transition.terminated))]);
         self.written += 1;
@@ -153,11 +222,12 @@ impl Replay {
     /// If nothing is held.
     pub fn sample(&self, size: usize, rng: &mut Rng, batch: &mut Batch) {
         assert!(!self.is_empty(), "sampling from an empty replay memory");
-        let (row_bytes, held) = (self.row_bytes(), self.len());
+        let (row_bytes, stride, held) = (self.row_bytes(), self.stride(), self.len());
+        let rows: &[u8] = cast_slice(&self.lines);
         batch.rows.clear();
         for _ in 0..size {
-            let at = rng.random_range(0..held) * row_bytes;
-            prefetch(&self.rows[at..at + row_bytes]);
+            let at = rng.random_range(0..held) * stride;
+            prefetch(&rows[at..at + row_bytes]);
             batch.rows.push(at);
         }
         batch.observations.resize(size * self.observation_size, 0.0);
@@ -175,7 +245,7 @@ impl Replay {
         for (&at, (((observation, next), action), ((choice, reward), terminated))) in
             batch.rows.iter().zip(fields)
         {
-            let row = &self.rows[at..at + row_bytes];
+            let row = &rows[at..at + row_bytes];
             let (stored, rest) = row.split_at(observation_bytes);
             let (stored_next, rest) = rest.split_at(observation_bytes);
             read_observation(observation, stored, self.precision);
@@ -217,11 +287,11 @@ fn read_floats(values: &mut [f32], bytes: &[u8]) {
     }
 }
 
-/// Asks for the cache lines of a row before they are needed. At most four and the last one, in which a row that does not
-/// start a line ends: a long row is fetched ahead by the processor once it is being read.
+/// Asks for the cache lines of a row before they are needed. At most four: a long row is fetched ahead by the processor
+/// once it is being read.
 fn prefetch(row: &[u8]) {
     #[cfg(target_arch = "x86_64")]
-    for byte in row.iter().step_by(64).take(4).chain(row.last()) {
+    for byte in row.iter().step_by(LINE).take(4) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch has no effect on memory, and the address lies in a live slice.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) };
@@ -275,7 +345,7 @@ mod tests {
         replay.sample(1, &mut Seeds::new(0).stream("replay"), &mut batch);
         assert_eq!(batch.observations, [255.0, 7.0]);
         assert_eq!(batch.next_observations, [255.0, 7.0]);
-        assert_eq!(replay.rows.len(), 2 * 2 + 12);
+        assert_eq!((replay.row_bytes(), replay.stride()), (2 * 2 + 12, 16));
     }
 
     #[test]
@@ -289,5 +359,29 @@ mod tests {
         restored.sample(20, &mut Seeds::new(1).stream("replay"), &mut b);
         assert_eq!(a.observations, b.observations);
         assert_eq!(a.rewards, b.rewards);
+    }
+
+    #[test]
+    fn rows_are_saved_without_gaps_and_checked_when_restored() {
+        // 9 numbers a row: 36 bytes, one row a line.
+        let mut replay = Replay::new(4, 3, 1, Precision::Single);
+        let observation = [1.0, 2.0, 3.0];
+        let transition = Transition {
+            observation: &observation,
+            next_observation: &observation,
+            ..transition(&[0.0; 2], 0.5)
+        };
+        (0..6).for_each(|_| replay.push(&transition));
+        assert_eq!((replay.stride(), replay.lines.len()), (LINE, 4));
+        let json = serde_json::to_value(&replay).unwrap();
+        assert_eq!(json["rows"].as_array().unwrap().len(), 4 * 36);
+        for (field, value) in
+            [("written", 3), ("capacity", 0), ("action_size", i64::MAX), ("observation_size", 2)]
+        {
+            let mut damaged = json.clone();
+            damaged[field] = value.into();
+            assert!(serde_json::from_value::<Replay>(damaged).is_err(), "{field}");
+        }
+        assert!(serde_json::from_value::<Replay>(json).is_ok());
     }
 }

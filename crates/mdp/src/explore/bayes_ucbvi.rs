@@ -218,8 +218,14 @@ mod tests {
 
     /// Two states, one action, horizon 2; state 0 always leads to state 1.
     fn explorer(samples: usize, quantile: Option<f64>, visits: usize) -> BayesUcbvi {
-        let setting =
-            Setting { states: 2, actions: 1, horizon: 2, rewards: vec![0.0, 1.0], seeds: Seeds::new(5) };
+        let setting = Setting {
+            states: 2,
+            actions: 1,
+            horizon: 2,
+            rewards: vec![0.0, 1.0],
+            seeds: Seeds::new(5),
+            features: None,
+        };
         let options = BayesUcbviOptions { samples, quantile, ..BayesUcbviOptions::default() };
         let mut explorer = BayesUcbvi::new(&setting, options).unwrap();
         (0..visits).for_each(|_| explorer.observe(0, 0, 0, 1));
@@ -262,6 +268,7 @@ mod tests {
             horizon: 3,
             rewards: vec![0.0, 0.5, 0.0, 0.0],
             seeds: Seeds::new(0),
+            features: None,
         };
         let mut explorer = BayesUcbvi::new(&setting, BayesUcbviOptions::default()).unwrap();
         let mut policy = vec![9; 6];
@@ -281,8 +288,14 @@ mod tests {
     /// The law of a Dirichlet mean: mean Σ nᵢvᵢ/N, variance (Σ nᵢvᵢ²/N - mean²)/(N + 1).
     #[test]
     fn posterior_samples_have_the_moments_of_the_dirichlet_mean() {
-        let setting =
-            Setting { states: 3, actions: 1, horizon: 2, rewards: vec![0.0; 3], seeds: Seeds::new(8) };
+        let setting = Setting {
+            states: 3,
+            actions: 1,
+            horizon: 2,
+            rewards: vec![0.0; 3],
+            seeds: Seeds::new(8),
+            features: None,
+        };
         let options = BayesUcbviOptions { samples: 100_000, ..BayesUcbviOptions::default() };
         let mut explorer = BayesUcbvi::new(&setting, options).unwrap();
         for next in [1, 1, 2, 0, 0, 0] {

@@ -121,8 +121,14 @@ mod tests {
 
     #[test]
     fn only_visited_states_change_and_never_upwards() {
-        let setting =
-            Setting { states: 2, actions: 1, horizon: 2, rewards: vec![0.25, 0.5], seeds: Seeds::new(0) };
+        let setting = Setting {
+            states: 2,
+            actions: 1,
+            horizon: 2,
+            rewards: vec![0.25, 0.5],
+            seeds: Seeds::new(0),
+            features: None,
+        };
         let mut explorer = GreedyUcbvi::new(&setting, GreedyUcbviOptions { scale: 0.0 }).unwrap();
         let mut policy = vec![0; 4];
         for _ in 0..2 {

@@ -167,7 +167,14 @@ mod tests {
     /// With fixed targets the weighted means have the law of a Dirichlet mean: tested by its two moments.
     #[test]
     fn replicates_have_the_law_of_a_dirichlet_mean() {
-        let setting = Setting { states: 1, actions: 1, horizon: 1, rewards: vec![0.5], seeds: Seeds::new(2) };
+        let setting = Setting {
+            states: 1,
+            actions: 1,
+            horizon: 1,
+            rewards: vec![0.5],
+            seeds: Seeds::new(2),
+            features: None,
+        };
         let options = IncrBayesUcbviOptions { samples: 100_000, ..IncrBayesUcbviOptions::default() };
         let mut explorer = IncrBayesUcbvi::new(&setting, options).unwrap();
         explorer.learned.sums[0] = vec![0.0; 200_000];

@@ -7,6 +7,7 @@
 pub mod bayes_ucbvi;
 pub mod greedy_ucbvi;
 pub mod incr_bayes_ucbvi;
+pub mod linear;
 pub mod model;
 pub mod opsrl;
 pub mod opt_ql;
@@ -18,7 +19,11 @@ pub mod run;
 pub mod stages;
 pub mod ucbvi;
 
+use std::sync::Arc;
+
 use quire_core::{About, Entry, OptionMap, Options, Result, Seeds, options};
+
+use crate::linear::Features;
 
 pub use problem::problems;
 
@@ -33,6 +38,8 @@ pub struct Setting {
     pub horizon: usize,
     /// Expected rewards in [0, 1], `[S, A]`.
     pub rewards: Vec<f64>,
+    /// Features of the pairs in which rewards and transitions are linear, where the problem has any.
+    pub features: Option<Arc<Features>>,
     /// Where its random streams come from.
     pub seeds: Seeds,
 }
@@ -41,6 +48,11 @@ impl Setting {
     /// The number of state-action pairs.
     pub fn pairs(&self) -> usize {
         self.states * self.actions
+    }
+
+    /// The features, or one a pair.
+    pub fn features(&self) -> Arc<Features> {
+        self.features.clone().unwrap_or_else(|| Arc::new(Features::one_hot(self.pairs())))
     }
 
     /// The greatest return from stage `stage` (from 0) on: H - stage.
@@ -98,6 +110,10 @@ pub const METHODS: &[Entry<Make>] = &[
     entry::<greedy_ucbvi::GreedyUcbvi>(),
     entry::<rand_ql::RandQl>(),
     entry::<opt_ql::OptQl>(),
+    entry::<linear::lmc_lsvi::LmcLsvi>(),
+    entry::<linear::linear_rlsvi::LinearRlsvi>(),
+    entry::<linear::lsvi_ucb::LsviUcb>(),
+    entry::<linear::epsilon_greedy_lsvi::EpsilonGreedyLsvi>(),
 ];
 
 /// Backward induction over any optimistic or sampled Q: fills `policy` (`[H, S]`) with its greedy actions. `q` gives

@@ -106,7 +106,14 @@ mod tests {
 
     #[test]
     fn two_updates_by_hand() {
-        let setting = Setting { states: 1, actions: 1, horizon: 3, rewards: vec![0.5], seeds: Seeds::new(0) };
+        let setting = Setting {
+            states: 1,
+            actions: 1,
+            horizon: 3,
+            rewards: vec![0.5],
+            seeds: Seeds::new(0),
+            features: None,
+        };
         let mut explorer = OptQl::new(&setting, OptQlOptions { scale: 0.25 }).unwrap();
         // The last stage: n = 1, η = 1, b = (1 + 1)/4 = 0.5, target 1.
         explorer.observe(2, 0, 0, 0);

@@ -9,15 +9,17 @@ use quire_core::{
 };
 
 use super::METHODS;
-use super::run::{ExploreRun, POLICY, optimum};
+use super::run::{ExploreRun, optimum};
 use crate::finite::FiniteMdp;
-use crate::{file, worlds};
+use crate::linear::Features;
+use crate::{file, policy, worlds};
 
 /// An MDP to explore in episodes of a fixed length.
 pub struct ExploreProblem {
     card: ProblemCard,
     methods: Vec<MethodCard>,
     mdp: Arc<FiniteMdp>,
+    features: Option<Arc<Features>>,
     horizon: usize,
 }
 
@@ -55,6 +57,14 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             2_000,
         ),
         world(
+            "river-swim-4",
+            "swim against the current through 4 states in 14 steps",
+            "the form of the experiments of arXiv:2305.18246",
+            worlds::river_swim(4),
+            14,
+            2_000,
+        ),
+        world(
             "chain-10",
             "walk right along 10 states, 19 steps, past a small reward on the left",
             "Osband et al. 2016, arXiv:1602.04621",
@@ -78,7 +88,15 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             20,
             2_000,
         ),
+        linear_world(),
     ]
+}
+
+fn linear_world() -> Arc<dyn Problem> {
+    let (mdp, features) = worlds::mixture(30, 4, 5, 0).expect("a listed world has valid parameters");
+    let summary = "a random linear MDP of 30 states, 4 actions and 5 features (seed 0), in 20 steps";
+    let problem = ExploreProblem::new("linear-30", summary, "ours", mdp, 20, 2_000);
+    Arc::new(problem.with_features(Arc::new(features)))
 }
 
 /// A user's model as a problem: `path/to/model.npz` or `.json`. `None` if the name is not that of such a file.
@@ -140,8 +158,16 @@ impl ExploreProblem {
             },
             methods: Entry::cards(METHODS),
             mdp: Arc::new(mdp),
+            features: None,
             horizon,
         }
+    }
+
+    /// The same with features of the pairs, in which rewards and transitions are linear.
+    pub fn with_features(mut self, features: Arc<Features>) -> Self {
+        self.card.tags.push("linear");
+        self.features = Some(features);
+        self
     }
 
     /// The model, which only the score knows.
@@ -158,7 +184,8 @@ impl ExploreProblem {
         let card = self.method(&spec.method)?;
         let entry = Entry::find(METHODS, self, &spec.method)?;
         let options = card.options.with(&[&spec.options])?;
-        ExploreRun::start(spec, self.card.length(spec)?, Arc::clone(&self.mdp), self.horizon, entry, options)
+        let (mdp, features) = (Arc::clone(&self.mdp), self.features.clone());
+        ExploreRun::start(spec, self.card.length(spec)?, mdp, features, self.horizon, entry, options)
     }
 }
 
@@ -181,13 +208,7 @@ impl Problem for ExploreProblem {
 
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let states = self.mdp.states();
-        let bytes = artefact.file(POLICY)?;
-        let policy: Vec<usize> =
-            bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize).collect();
-        if policy.len() != self.horizon * states || policy.iter().any(|&action| action >= self.mdp.actions())
-        {
-            return Err(Error::Failed(format!("the policy in {POLICY} does not fit {}", self.card.name)));
-        }
+        let policy = policy::read_staged(artefact, self.horizon, states, self.mdp.actions())?;
         let scores = (0..repetitions as u64).map(|episode| {
             let mut rng = Seeds::new(seed).nth("episode", episode).stream("dynamics");
             let mut state = self.mdp.sample_start(&mut rng);

@@ -247,7 +247,14 @@ mod tests {
 
     /// One state, one action, which earns 0.25.
     fn bandit(horizon: usize, options: RandQlOptions) -> RandQl {
-        let setting = Setting { states: 1, actions: 1, horizon, rewards: vec![0.25], seeds: Seeds::new(3) };
+        let setting = Setting {
+            states: 1,
+            actions: 1,
+            horizon,
+            rewards: vec![0.25],
+            seeds: Seeds::new(3),
+            features: None,
+        };
         RandQl::new(&setting, options).unwrap()
     }
 
@@ -327,6 +334,7 @@ mod tests {
             horizon: 4,
             rewards: vec![0.0, 0.1, 0.5, 0.2, 1.0, 0.0],
             seeds: Seeds::new(1),
+            features: None,
         };
         let mut explorer = RandQl::new(&setting, RandQlOptions::default()).unwrap();
         let mut rng = Seeds::new(2).stream("walk");

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Explorer, Make, Setting};
 use crate::finite::FiniteMdp;
+use crate::linear::Features;
+use crate::policy;
 use crate::solve::{backward_induction, evaluate_episodic};
 
 /// Points of the regret curve in a run.
 const RECORDS: u64 = 100;
 /// Episodes in one [`Run::step`].
 const EPISODES_AT_ONCE: u64 = 10;
-/// The artefact's file with the policy of the last episode, `[H, S]`, as little-endian u32.
-pub const POLICY: &str = "policy.u32";
 
 /// An explorer in its MDP.
 pub struct ExploreRun {
@@ -41,11 +41,12 @@ struct Place {
 }
 
 impl ExploreRun {
-    /// Starts exploring `mdp` in episodes of `horizon` steps. `options` are all options of the method.
+    /// Starts exploring `mdp`, with features of its pairs if there are any, in episodes of `horizon` steps. `options` are all options of the method.
     pub fn start(
         spec: &RunSpec,
         budget: u64,
         mdp: Arc<FiniteMdp>,
+        features: Option<Arc<Features>>,
         horizon: usize,
         entry: &Entry<Make>,
         options: OptionMap,
@@ -56,6 +57,7 @@ impl ExploreRun {
             actions: mdp.actions(),
             horizon,
             rewards: mdp.rewards().to_vec(),
+            features,
             seeds: seeds.child("explorer"),
         };
         Ok(ExploreRun {
@@ -133,7 +135,7 @@ impl Run for ExploreRun {
     }
 
     fn artefact(&self) -> Option<Artefact> {
-        let policy = self.policy.iter().flat_map(|&action| (action as u32).to_le_bytes()).collect();
-        Some(self.spec.artefact("policy", &self.options, self.place.episode, [(POLICY, policy)]))
+        let file = (policy::STAGED_FILE, policy::staged_bytes(&self.policy));
+        Some(self.spec.artefact("policy", &self.options, self.place.episode, [file]))
     }
 }

@@ -80,8 +80,14 @@ mod tests {
 
     #[test]
     fn bounds_start_at_what_can_be_earned() {
-        let setting =
-            Setting { states: 2, actions: 3, horizon: 4, rewards: vec![0.0; 6], seeds: Seeds::new(0) };
+        let setting = Setting {
+            states: 2,
+            actions: 3,
+            horizon: 4,
+            rewards: vec![0.0; 6],
+            seeds: Seeds::new(0),
+            features: None,
+        };
         let mut stages = Stages::new(&setting, 2.0);
         assert_eq!([0, 3, 4].map(|stage| stages.value(stage, 1)), [8.0, 2.0, 0.0]);
         assert_eq!((stages.q.len(), stages.q[stages.index(3, 1, 2)]), (24, 2.0));

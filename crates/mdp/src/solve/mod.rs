@@ -5,14 +5,19 @@
 //! | discounted | [`value_iteration`], [`policy_iteration`], [`evaluate`], [`discounted_occupancy`] |
 //! | episodic | [`backward_induction`], [`evaluate_episodic`], [`occupancy`] |
 //! | average reward | [`relative_value_iteration`], [`gain_and_bias`], [`stationary_distribution`] |
-//! | with caution | [`risk_sensitive_value_iteration`], [`risk_sensitive_action_values`], [`entropic_risk`] |
+//! | with caution | [`risk_sensitive_value_iteration`], [`risk_sensitive_evaluate`], [`risk_sensitive_action_values`], [`entropic_risk`], [`worst_model`] |
+//! | in the worst model of a set | [`robust_value_iteration`], [`worst_case_kl`], [`worst_case_total_variation`] |
+//! | two players | [`matrix_game`] |
 //! | how hard to learn | [`effective_horizon`] |
 
 mod average;
 mod discounted;
 mod effective_horizon;
 mod episodic;
+mod matrix_game;
 mod risk;
+mod robust;
+mod worst_case;
 
 pub use average::{AverageSolution, gain_and_bias, relative_value_iteration, stationary_distribution};
 pub use discounted::{
@@ -20,7 +25,13 @@ pub use discounted::{
 };
 pub use effective_horizon::{EffectiveHorizon, effective_horizon};
 pub use episodic::{EpisodicSolution, backward_induction, evaluate_episodic, occupancy};
-pub use risk::{entropic_risk, risk_sensitive_action_values, risk_sensitive_value_iteration};
+pub use matrix_game::{MatrixGame, matrix_game};
+pub use risk::{
+    entropic_risk, risk_sensitive_action_values, risk_sensitive_evaluate, risk_sensitive_value_iteration,
+    worst_model,
+};
+pub use robust::{robust_action_values, robust_value_iteration};
+pub use worst_case::{worst_case_kl, worst_case_total_variation};
 
 use nalgebra::{DMatrix, DVector};
 use quire_core::{Error, Result};

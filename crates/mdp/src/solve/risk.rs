@@ -50,13 +50,7 @@ pub fn risk_sensitive_value_iteration(
     tolerance: f64,
     sweeps: u64,
 ) -> Result<Solution> {
-    check_discount(discount)?;
-    if !(beta >= 0.0 && beta.is_finite()) {
-        return Err(Error::option("risk", format!("must be a number from 0 on; got {beta}")));
-    }
-    if tolerance.is_nan() || tolerance <= 0.0 {
-        return Err(Error::option("tolerance", format!("must be above 0; got {tolerance}")));
-    }
+    check(discount, beta, tolerance)?;
     let actions = mdp.actions();
     let mut values = vec![0.0; mdp.states()];
     for iterations in 1..=sweeps {
@@ -75,6 +69,68 @@ pub fn risk_sensitive_value_iteration(
         }
     }
     Err(Error::Failed(format!("value iteration has not converged to {tolerance} within {sweeps} sweeps")))
+}
+
+/// The values of a policy, `[S]`, for the same caution: the fixed point of V(s) = Σ_a π(a|s) [ r(s, a) + γ σ(P_sa, V) ].
+///
+/// The choice of an action is no error of the model, so its mean lies outside of σ. `policy` is `[S, A]`; `values` is where
+/// the iteration starts and where it ends, once no value is further than `tolerance` from the fixed point.
+///
+/// # Errors
+/// A discount outside \[0, 1), a negative `beta`, a tolerance that is not positive, or no convergence within `sweeps`.
+pub fn risk_sensitive_evaluate(
+    mdp: &FiniteMdp,
+    policy: &[f64],
+    (discount, beta): (f64, f64),
+    values: &mut [f64],
+    tolerance: f64,
+    sweeps: u64,
+) -> Result<()> {
+    check(discount, beta, tolerance)?;
+    for _ in 0..sweeps {
+        let q = risk_sensitive_action_values(mdp, discount, beta, values);
+        let mut change = 0.0_f64;
+        let rows = q.chunks_exact(mdp.actions()).zip(policy.chunks_exact(mdp.actions()));
+        for (value, (q, policy)) in values.iter_mut().zip(rows) {
+            let better = q.iter().zip(policy).map(|(q, p)| q * p).sum::<f64>();
+            change = change.max((better - *value).abs());
+            *value = better;
+        }
+        if change * discount / (1.0 - discount) <= tolerance {
+            return Ok(());
+        }
+    }
+    Err(Error::Failed(format!(
+        "the policy's values have not converged to {tolerance} within {sweeps} sweeps"
+    )))
+}
+
+/// The model that the cautious plan for when next values are `values`: P'(s'|s, a) ∝ P(s'|s, a) exp(-β V(s')), where the
+/// minimum in σ is taken.
+pub fn worst_model(mdp: &FiniteMdp, values: &[f64], beta: f64) -> FiniteMdp {
+    let pairs = (0..mdp.states()).flat_map(|state| (0..mdp.actions()).map(move |action| (state, action)));
+    let rows = pairs.map(|(state, action)| {
+        let (next, probability) = mdp.row(state, action);
+        let least = next.iter().map(|&next| values[next as usize]).fold(f64::INFINITY, f64::min);
+        let weight =
+            |(&next, &p): (&u32, &f64)| (next as usize, p * (-beta * (values[next as usize] - least)).exp());
+        let row: Vec<(usize, f64)> = next.iter().zip(probability).map(weight).collect();
+        let sum: f64 = row.iter().map(|(_, weight)| weight).sum();
+        row.into_iter().map(|(next, weight)| (next, weight / sum)).collect()
+    });
+    FiniteMdp::from_rows(mdp.states(), mdp.actions(), rows, mdp.rewards().to_vec(), mdp.start().to_vec())
+        .expect("rows of a model, weighted and made to sum to 1, are a model")
+}
+
+fn check(discount: f64, beta: f64, tolerance: f64) -> Result<()> {
+    check_discount(discount)?;
+    if !(beta >= 0.0 && beta.is_finite()) {
+        return Err(Error::option("risk", format!("must be a number from 0 on; got {beta}")));
+    }
+    if tolerance.is_nan() || tolerance <= 0.0 {
+        return Err(Error::option("tolerance", format!("must be above 0; got {tolerance}")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod chain;
 mod garnet;
 mod grid_world;
+mod mixture;
 mod ring;
 mod river_swim;
 mod sticky;
@@ -11,6 +12,7 @@ mod trap;
 pub use chain::chain;
 pub use garnet::garnet;
 pub use grid_world::grid_world;
+pub use mixture::mixture;
 pub use ring::ring;
 pub use river_swim::river_swim;
 pub use sticky::{Sticky, sticky};

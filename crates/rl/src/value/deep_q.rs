@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quire_core::{Error, Options, Result, Rng, Trace, options, state};
 use quire_nn::{Params, Tape};
-use quire_optim::{Optimizer, OptimizerOptions, RmspropOptions};
+use quire_optim::{Composed, Optimizer, OptimizerOptions, RmspropOptions, Rule, Schedule};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -166,6 +166,21 @@ impl DeepQ {
             network,
             online,
         })
+    }
+
+    /// The same parts with `rule` at a constant learning rate in place of the optimizer of the options. `rule` gets the number
+    /// of parameters.
+    pub fn with_rule(
+        mut self,
+        name: &str,
+        learning_rate: f64,
+        rule: impl FnOnce(usize) -> Box<dyn Rule<f32>>,
+    ) -> Result<Self> {
+        let (layout, schedule) = (layout(&self.online), Schedule::default());
+        let rule = rule(self.online.len());
+        let optimizer = Composed::new(name, &layout, learning_rate, &schedule, None, Vec::new(), rule)?;
+        self.optimizer = Box::new(optimizer);
+        Ok(self)
     }
 
     /// The number of actions.

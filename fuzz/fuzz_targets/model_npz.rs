@@ -1,0 +1,56 @@
+//! A user's model in NPZ: raw bytes, a genuine archive with changes, and a genuine archive whose arrays were changed
+//! before they were packed, so that the archive's checksums are right.
+#![no_main]
+
+use std::io::{Cursor, Write};
+
+use libfuzzer_sys::fuzz_target;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+/// An array of double-precision numbers as NumPy writes it.
+fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}");
+    let padded = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((padded.len() as u16).to_le_bytes());
+    bytes.extend(padded.as_bytes());
+    values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+    bytes
+}
+
+fn pack(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn genuine() -> [(&'static str, Vec<u8>); 4] {
+    [
+        ("transitions", npy("2, 2, 2", &[0.5, 0.5, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0])),
+        ("rewards", npy("2, 2", &[0.0, 1.0, 0.0, 0.0])),
+        ("start", npy("2,", &[1.0, 0.0])),
+        ("horizon", npy("", &[3.0])),
+    ]
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let file = quire_fuzz::scratch("model.npz");
+    let read = |contents: &[u8]| {
+        std::fs::write(&file, contents).unwrap();
+        quire_fuzz::use_model(&file);
+    };
+    read(bytes);
+    if let Some((&pick, edits)) = bytes.split_first() {
+        let mut arrays = genuine();
+        let count = arrays.len();
+        quire_fuzz::edit(&mut arrays[pick as usize % count].1, edits);
+        read(&pack(&arrays));
+        let mut archive = pack(&genuine());
+        quire_fuzz::edit(&mut archive, edits);
+        read(&archive);
+    }
+});
