@@ -10,6 +10,11 @@
 //! Without a horizon z = r + γ y, and every fit has a fold of the data of its own. Any model that likelihood trains will do: a
 //! mixture of normal laws, or a diffusion model as a surrogate.
 //!
+//! Measured (`papers/fle.toml`, 3 seeds, a tenth of the gradient steps of the authors' code): on the line a total variation of 0.08
+//! from the truth, quantiles 0.43, atoms 0.18 - but 0.05 if draws are spread over the cells of their atoms, which the authors'
+//! comparison does not do. In the plane the clamped mixture is at 0.52 over the last three stages, with tanh correlations 0.29,
+//! diffusion 0.41, atoms 0.22: there the paper's order is not reproduced.
+//!
 //! Source: R. Wu, M. Uehara & W. Sun, *Distributional offline policy evaluation with predictive error guarantees*, ICML 2023,
 //! arXiv:2302.09456, algorithms 1 and 2.
 
@@ -137,8 +142,9 @@ impl Method for Fle {
     const ABOUT: About = About {
         name: "fle",
         summary: "The law of a policy's return from logged data, by one conditional density after the other",
-        when: "When the whole distribution of the return matters and not its mean, above all for rewards of several numbers and \
-               for laws of odd shape. Errors add up over the stages; each wants thousands of gradient steps.",
+        when: "When the whole distribution of the return matters and not its mean, and its range is not known or rewards have \
+               several numbers. With one number in a known range categorical-fqe with spread = true is nearer, in fewer steps. \
+               Errors add up over the stages; each wants thousands of gradient steps. In the plane set covariance = tanh.",
         wing: "mdp",
         family: "evaluation",
         paper: Some(PAPER),

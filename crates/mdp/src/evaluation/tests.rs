@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use quire_core::{Result, Rng, Seeds};
+use quire_core::{Result, Rng, Seeds, state};
 
 use super::categorical::Atoms;
 use super::combination_lock::{self, Lock, right_at_the_end};
@@ -86,11 +86,12 @@ impl Density for Table {
     }
 
     fn save(&self) -> Vec<u8> {
-        unreachable!("nothing here is saved")
+        state::encode("table", &self.seen)
     }
 
-    fn restore(&mut self, _saved: &[u8]) -> Result<()> {
-        unreachable!("nothing here is saved")
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        self.seen = state::decode("table", saved)?;
+        Ok(())
     }
 }
 

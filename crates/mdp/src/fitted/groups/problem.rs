@@ -211,21 +211,18 @@ impl GroupRun {
 
 impl Run for GroupRun {
     fn step(&mut self, trace: &mut Trace) -> Result<Progress> {
-        let place = |epoch: u64| u128::from(epoch) * u128::from(RECORDS) / u128::from(self.budget);
+        let budget = self.budget;
+        let place = |epoch: u64| u128::from(epoch) * u128::from(RECORDS) / u128::from(budget);
         let before = place(self.place.epoch);
-        // A few epochs at a time, so that a step stays well under a second.
-        for _ in 0..4 {
-            if self.place.epoch < self.budget && !self.learner.finished() {
-                self.epoch()?;
-            }
+        if self.place.epoch < self.budget && !self.learner.finished() {
+            self.epoch()?;
         }
-        let place = |epoch: u64| u128::from(epoch) * u128::from(RECORDS) / u128::from(self.budget);
         let done = self.place.epoch == self.budget || self.learner.finished();
         if done || place(self.place.epoch) > before {
             self.record(trace);
         }
         Ok(if self.learner.finished() {
-            Progress::Done(Reason::Converged("three evaluation episodes in a row were survived".into()))
+            Progress::Done(Reason::Converged("enough evaluation episodes in a row were survived".into()))
         } else if done {
             Progress::Done(Reason::Budget)
         } else {

@@ -12,6 +12,10 @@
 //! Near the end, where fewer than k stages are left, the ones that exist are used. It works wherever greed in Q^k of the
 //! random policy is optimal ("k-QVI-solvable", [`crate::solve::effective_horizon`]), with any regressor.
 //!
+//! Measured (`papers/sqirl.toml`): in traps the analysis is right about the looks needed. On Garnets one look comes to 92 % of the
+//! optimal return, two to 97 %, three to 99 %, given a million steps. With 25 % sticky actions SQIRL reaches 96 % where GORP
+//! stays at 79 %; at 100,000 steps Q-learning on a table is ahead of it on stochastic Garnets (89 % against 81 %).
+//!
 //! Source: C. Laidlaw, B. Zhu, S. Russell & A. Dragan, *The effective horizon explains deep RL performance in stochastic
 //! environments*, ICLR 2024, arXiv:2312.08369, algorithm 1. The multi-head network of its experiments is not here.
 
@@ -101,8 +105,8 @@ impl Method for Sqirl {
         name: "sqirl",
         summary: "Learns stage by stage: regression on random play, then a few steps of fitted Q-iteration",
         when: "Sparse stochastic tasks of a short, known horizon where random play sometimes succeeds. Ask `quire solve-mdp` \
-               how many looks ahead it takes: with fewer it stays below the optimum however long it runs, and every stage \
-               needs episodes of its own. Where the number needed is large, q-learning does better.",
+               how many looks ahead it takes: with fewer it stays below the optimum however long it runs. Every stage needs \
+               episodes of its own: on small tables stage-q-learning earns more from the same steps.",
         wing: "mdp",
         family: "fitted",
         paper: Some(PAPER),
