@@ -64,6 +64,8 @@ pub enum Command {
     Export(Export),
     /// Solve your own finite MDP exactly
     SolveMdp(SolveMdp),
+    /// Tell what a policy would earn, from your own log of what another policy did
+    EvaluatePolicy(EvaluatePolicy),
     /// Print a completion script for your shell
     Completions {
         /// The shell
@@ -235,6 +237,31 @@ pub struct SolveMdp {
     /// Solve it with sticky actions: the action executed last is repeated with this probability
     #[arg(long, value_name = "PROBABILITY", allow_negative_numbers = true)]
     pub sticky: Option<f64>,
+}
+
+/// `quire evaluate-policy`
+#[derive(Debug, Args)]
+pub struct EvaluatePolicy {
+    /// The log, a .csv or .npz file of transitions
+    pub log: PathBuf,
+    /// The policy: uniform, logged, an action's number, or a .csv file with columns state, action, probability
+    #[arg(long, value_name = "POLICY")]
+    pub policy: String,
+    /// Discount factor per step, below 1, of an endless horizon [default: the log's longest episode is the horizon]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub discount: Option<f64>,
+    /// The seed that every random stream is split from
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Draws of the return
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub samples: u64,
+    /// Refits on resampled episodes behind the interval of the mean
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=1000))]
+    pub resamples: u64,
+    /// Set an option of fle, as in --set steps=5000 (here 2000 and learning_rate=0.002 unless set)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
 }
 
 /// Formats of `quire export`.

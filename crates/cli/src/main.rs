@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Reproduce(args) => commands::reproduce::run(args, global),
         Command::Report(args) => commands::report::run(args, global),
         Command::Export(args) => commands::export::run(args, global),
+        Command::EvaluatePolicy(args) => commands::evaluate_policy::run(args, global),
         Command::SolveMdp(args) => commands::solve_mdp::run(args, global),
         Command::Completions { shell } => commands::completions::completions(*shell),
         Command::Man => commands::completions::man(),

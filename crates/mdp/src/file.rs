@@ -59,9 +59,9 @@ pub struct ModelFile {
 
 /// An array as it stands in a file.
 #[derive(Debug, Clone, PartialEq)]
-struct Array {
-    shape: Vec<usize>,
-    values: Vec<f64>,
+pub(crate) struct Array {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Vec<f64>,
     /// Whether the file holds integers.
     integers: bool,
 }
@@ -149,7 +149,8 @@ fn fill(name: &str, value: &Value, place: &mut Vec<usize>, array: &mut Array) ->
     }
 }
 
-fn read_npz(path: &Path) -> Result<BTreeMap<String, Array>> {
+/// The arrays of an NPZ file by their names.
+pub(crate) fn read_npz(path: &Path) -> Result<BTreeMap<String, Array>> {
     let file = File::open(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
     let broken = |e: zip::result::ZipError| Error::Usage(format!("is not an NPZ archive: {e}"));
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
@@ -197,6 +198,10 @@ fn npy(name: &str, bytes: impl Read) -> Result<Array> {
         (TypeChar::Uint, 4) => (values!(u32), true),
         (TypeChar::Uint, 2) => (values!(u16), true),
         (TypeChar::Uint, 1) => (values!(u8), true),
+        (TypeChar::Bool, 1) => {
+            let flags = file.into_vec::<bool>().map_err(broken)?;
+            (flags.into_iter().map(f64::from).collect(), true)
+        }
         _ => {
             return Err(Error::Usage(format!(
                 "`{name}` has the type {kind}; give it real or integer numbers"

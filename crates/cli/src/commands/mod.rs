@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod completions;
 pub mod eval;
+pub mod evaluate_policy;
 pub mod export;
 pub mod list;
 pub mod paper;

@@ -121,7 +121,7 @@ impl Lock {
             dimensions: self.dimensions(),
             discount: if self == Lock::Endless { DISCOUNT } else { 1.0 },
             data: (0..self.fits()).map(data).collect(),
-            policy,
+            policy: std::sync::Arc::new(policy),
             seeds: seeds.child("estimator"),
         }
     }

@@ -13,6 +13,7 @@
 //! | [`distance`] | total variation between histograms, Wasserstein distance between samples |
 //! | [`combination_lock`] | the problems `combination-lock-1d`, `combination-lock-2d`, `endless-lock` |
 //! | [`problem`] | their runs |
+//! | [`log`](mod@log), [`own`] | a user's own log, and what a policy would earn by it |
 
 pub mod categorical;
 pub mod combination_lock;
@@ -20,9 +21,13 @@ pub mod density;
 pub mod diffusion;
 pub mod distance;
 pub mod fle;
+pub mod log;
 pub mod mixture;
+pub mod own;
 pub mod problem;
 pub mod quantile;
+
+use std::sync::Arc;
 
 use quire_core::{About, Entry, OptionMap, Options, Result, Rng, Seeds, options};
 use rand::RngExt;
@@ -58,6 +63,9 @@ impl Logged {
     }
 }
 
+/// Fills π(·|s), `[A]`, for a state `[width]`.
+pub type Policy = Arc<dyn Fn(&[f32], &mut [f64]) + Send + Sync>;
+
 /// What is to be evaluated: data and policy.
 #[derive(Clone)]
 pub struct Setting {
@@ -72,7 +80,7 @@ pub struct Setting {
     /// The data of each fit in the order of the fits: the last stage first, or one fold after the other.
     pub data: Vec<Logged>,
     /// Fills π(·|s), `[A]`, for a state `[width]` of the policy in question.
-    pub policy: fn(&[f32], &mut [f64]),
+    pub policy: Policy,
     /// Where its random streams come from.
     pub seeds: Seeds,
 }
