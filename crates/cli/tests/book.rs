@@ -179,6 +179,7 @@ fn every_command_line_is_one_that_the_program_takes() {
         "report",
         "export",
         "solve-mdp",
+        "evaluate-policy",
     ] {
         assert!(commands.contains(name), "the book shows no `quire {name}`");
     }
