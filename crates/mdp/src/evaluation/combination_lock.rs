@@ -12,6 +12,8 @@
 //!
 //! Source: the code of arXiv:2302.09456, in which noise also overwrites the slot of a stage 10; the endless form is ours.
 
+use std::sync::Arc;
+
 use quire_core::{Rng, Seeds};
 use rand::RngExt;
 
@@ -120,8 +122,8 @@ impl Lock {
             actions: ACTIONS,
             dimensions: self.dimensions(),
             discount: if self == Lock::Endless { DISCOUNT } else { 1.0 },
-            data: (0..self.fits()).map(data).collect(),
-            policy: std::sync::Arc::new(policy),
+            data: (0..self.fits()).map(data).map(Arc::new).collect(),
+            policy: Arc::new(policy),
             seeds: seeds.child("estimator"),
         }
     }

@@ -78,7 +78,7 @@ pub struct Setting {
     /// Discount factor γ per step; 1 for a finite horizon.
     pub discount: f64,
     /// The data of each fit in the order of the fits: the last stage first, or one fold after the other.
-    pub data: Vec<Logged>,
+    pub data: Vec<Arc<Logged>>,
     /// Fills π(·|s), `[A]`, for a state `[width]` of the policy in question.
     pub policy: Policy,
     /// Where its random streams come from.

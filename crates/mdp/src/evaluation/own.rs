@@ -22,6 +22,8 @@ pub const RARE: usize = 10;
 pub const THRESHOLD: f64 = 0.05;
 /// Fits of an endless horizon, at most.
 const MOST_FITS: usize = 30;
+/// The most numbers that the states of a log may make: half a gigabyte of them.
+const MOST_NUMBERS: usize = 1 << 27;
 
 /// Whose return it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -266,7 +268,8 @@ fn draws(episodes: &[&Vec<Row>], code: &Encoding, how: &How, fits: usize, seeds:
             // A row whose follower is unknown says nothing of an endless horizon.
             let rows =
                 episodes.iter().flat_map(|rows| rows.iter()).filter(|row| row.done || row.next.is_some());
-            vec![code.logged(rows); fits]
+            let shared = Arc::new(code.logged(rows));
+            (0..fits).map(|_| Arc::clone(&shared)).collect::<Vec<_>>()
         }
         None => {
             let longest = episodes.iter().map(|rows| rows.len()).max().unwrap_or(0);
@@ -277,13 +280,13 @@ fn draws(episodes: &[&Vec<Row>], code: &Encoding, how: &How, fits: usize, seeds:
                     // Where an episode was cut nothing follows.
                     let lengths = episodes.iter().map(|rows| rows.len()).filter(|&length| length > h);
                     logged.done.iter_mut().zip(lengths).for_each(|(done, length)| *done |= length == h + 1);
-                    logged
+                    Arc::new(logged)
                 })
                 .collect()
         }
     };
     let dimensions = episodes[0][0].reward.len();
-    if data.iter().any(Logged::is_empty) {
+    if data.iter().any(|logged| logged.is_empty()) {
         return Err(Error::Usage(
             "the log has no transition whose next state is known or that ends its episode".into(),
         ));
@@ -330,6 +333,14 @@ pub fn evaluate(log: &Episodes, target: &Target, how: &How) -> Result<Evaluated>
         return Err(Error::Usage(format!("--discount must lie in [0, 1); got {discount}")));
     }
     let mut code = Encoding::new(log, target)?;
+    let numbers = log.iter().map(Vec::len).sum::<usize>().saturating_mul(code.width());
+    if numbers > MOST_NUMBERS {
+        return Err(Error::Usage(format!(
+            "the log makes {numbers} numbers of its states, an integer state being one of {} indicators; at most {MOST_NUMBERS} \
+             are supported: take fewer episodes",
+            code.width()
+        )));
+    }
     let gamma = how.discount.unwrap_or(1.0);
     let squares = log.iter().map(|rows| {
         let back = |i: usize| rows.iter().rev().fold(0.0, |sum, row| row.reward[i] + gamma * sum);
@@ -432,9 +443,11 @@ fn coverage(log: &Episodes, code: &Encoding, discount: Option<f64>, fits: usize)
     let (mut never, mut rarely, mut total) = (0.0, 0.0, 0.0);
     let mut mass = vec![0.0; states];
     log.iter().for_each(|rows| mass[code.kind(&rows[0].state)] += 1.0 / log.len() as f64);
-    let tables: Vec<Vec<Vec<Option<usize>>>> = (0..if discount.is_some() { 1 } else { fits })
-        .map(|h| {
-            let mut table = vec![Vec::new(); states * actions];
+    // What followed each state and action: at one stage, or, without a horizon, at any.
+    let mut table: Vec<Vec<Option<usize>>> = vec![Vec::new(); states * actions];
+    for h in 0..fits {
+        if discount.is_none() || h == 0 {
+            table.iter_mut().for_each(Vec::clear);
             for rows in log {
                 let range = if discount.is_some() { 0..rows.len() } else { h..(h + 1).min(rows.len()) };
                 for row in rows.get(range).unwrap_or_default() {
@@ -442,11 +455,7 @@ fn coverage(log: &Episodes, code: &Encoding, discount: Option<f64>, fits: usize)
                     table[code.kind(&row.state) * actions + row.action].push(next);
                 }
             }
-            table
-        })
-        .collect();
-    for h in 0..fits {
-        let table = &tables[h.min(tables.len() - 1)];
+        }
         let weight = discount.unwrap_or(1.0).powi(h as i32);
         let left: f64 = (h..fits).map(|h| discount.unwrap_or(1.0).powi(h as i32)).sum();
         let mut next_mass = vec![0.0; states];

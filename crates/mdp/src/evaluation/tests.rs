@@ -115,7 +115,7 @@ fn chain(fits: usize, rows: usize, discount: f64, reward: fn(usize, usize, &mut 
         actions: 2,
         dimensions: 1,
         discount,
-        data: data.collect(),
+        data: data.map(Arc::new).collect(),
         policy: Arc::new(|state: &[f32], probabilities: &mut [f64]| {
             probabilities[0] = if state[0] == 0.0 { 0.25 } else { 0.5 };
             probabilities[1] = 1.0 - probabilities[0];
