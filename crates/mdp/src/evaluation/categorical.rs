@@ -13,7 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::density::Trained;
-use super::{Batches, Estimator, Method, Setting};
+use super::fit::{Fitting, Memory};
+use super::{Estimator, Method, Setting};
 
 /// Options of `categorical-fqe`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -137,23 +138,10 @@ impl Atoms {
 
 /// The estimator.
 pub struct CategoricalFqe {
-    setting: Setting,
+    fitting: Fitting,
     options: CategoricalOptions,
     atoms: Atoms,
     networks: Vec<Trained>,
-    memory: Memory,
-    inputs: Vec<f32>,
-    rows: Vec<f32>,
-    row_targets: Vec<f32>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Memory {
-    /// Probabilities of the atoms, `[N, atoms]`.
-    targets: Vec<f32>,
-    batches: Batches,
-    step: u64,
-    rng: Rng,
 }
 
 impl Method for CategoricalFqe {
@@ -191,15 +179,10 @@ impl Method for CategoricalFqe {
         if options.steps == 0 {
             options.steps = if one { 200 } else { 100 };
         }
-        let rng = setting.seeds.stream("categorical-fqe");
         Ok(CategoricalFqe {
             atoms: Atoms { count: options.atoms, greatest: options.greatest, dimensions: setting.dimensions },
             networks: Vec::new(),
-            memory: Memory { targets: Vec::new(), batches: Batches::default(), step: 0, rng },
-            inputs: Vec::new(),
-            rows: Vec::new(),
-            row_targets: Vec::new(),
-            setting,
+            fitting: Fitting::new(setting, "categorical-fqe"),
             options,
         })
     }
@@ -207,17 +190,17 @@ impl Method for CategoricalFqe {
 
 impl CategoricalFqe {
     fn network(&self, rng: &mut Rng) -> Result<Trained> {
-        let sizes = vec![self.setting.width + 1, self.options.hidden, self.atoms.len()];
+        let sizes = vec![self.fitting.setting.width + 1, self.options.hidden, self.atoms.len()];
         Trained::new(sizes, self.options.learning_rate, rng)
     }
 
     fn set_targets(&mut self, fit: usize) {
-        let (d, width, atoms) = (self.setting.dimensions, self.setting.width, self.atoms.len());
-        let data = &self.setting.data[fit];
-        let targets = &mut self.memory.targets;
+        let Fitting { setting, memory: Memory { targets, .. }, .. } = &mut self.fitting;
+        let (d, width, atoms) = (setting.dimensions, setting.width, self.atoms.len());
+        let data = &setting.data[fit];
         targets.clear();
         targets.resize(data.len() * atoms, 0.0);
-        let mut policy = vec![0.0; self.setting.actions];
+        let mut policy = vec![0.0; setting.actions];
         let mut inputs = Vec::new();
         let mut law = vec![0.0; atoms];
         for row in 0..data.len() {
@@ -231,14 +214,14 @@ impl CategoricalFqe {
                 }
             };
             let next = &data.next[row * width..][..width];
-            (self.setting.policy)(next, &mut policy);
+            (setting.policy)(next, &mut policy);
             law.fill(0.0);
             for (action, &p) in policy.iter().enumerate().filter(|(_, p)| **p > 0.0) {
                 inputs.clear();
-                self.setting.input(next, action, &mut inputs);
+                setting.input(next, action, &mut inputs);
                 add_softmax(before.values(&inputs), p as f32, &mut law);
             }
-            self.atoms.project(&law, reward, self.setting.discount, target);
+            self.atoms.project(&law, reward, setting.discount, target);
         }
     }
 }
@@ -255,32 +238,22 @@ impl Estimator for CategoricalFqe {
     fn begin(&mut self) -> Result<()> {
         let fit = self.networks.len();
         self.set_targets(fit);
-        self.inputs = self.setting.inputs(fit);
-        self.memory.batches = Batches::new(self.setting.data[fit].len());
-        self.memory.step = 0;
-        let mut rng = self.memory.rng.clone();
+        self.fitting.begin(fit);
+        let mut rng = self.fitting.memory.rng.clone();
         self.networks.push(self.network(&mut rng)?);
-        self.memory.rng = rng;
+        self.fitting.memory.rng = rng;
         Ok(())
     }
 
     fn step(&mut self) -> bool {
-        let Memory { targets, batches, step, rng } = &mut self.memory;
-        let (atoms, width) = (self.atoms.len(), self.setting.width + 1);
-        self.rows.clear();
-        self.row_targets.clear();
-        for &row in batches.next(self.options.batch_size, rng) {
-            self.rows.extend_from_slice(&self.inputs[row as usize * width..][..width]);
-            self.row_targets.extend_from_slice(&targets[row as usize * atoms..][..atoms]);
-        }
-        let network = self.networks.last_mut().expect("a fit has begun");
-        let rows = self.rows.len() / width;
-        network.step(&self.rows, |graph, y| {
-            let target = graph.constant(y.shape(), &self.row_targets);
-            (y.log_softmax() * target).sum().affine(-1.0 / rows as f64, 0.0)
+        self.fitting.next_batch(self.options.batch_size, self.atoms.len());
+        let Fitting { rows, row_targets, .. } = &self.fitting;
+        let batch = row_targets.len() / self.atoms.len();
+        self.networks.last_mut().expect("a fit has begun").step(rows, |graph, y| {
+            let target = graph.constant(y.shape(), row_targets);
+            (y.log_softmax() * target).sum().affine(-1.0 / batch as f64, 0.0)
         });
-        *step += 1;
-        *step < self.options.steps
+        self.fitting.goes_on(self.options.steps)
     }
 
     fn steps(&self) -> u64 {
@@ -313,21 +286,18 @@ impl Estimator for CategoricalFqe {
 
     fn save(&self) -> Vec<u8> {
         let networks: Vec<Vec<u8>> = self.networks.iter().map(Trained::save).collect();
-        state::encode("categorical-fqe", &(&self.memory, networks))
+        state::encode("categorical-fqe", &(&self.fitting.memory, networks))
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
         let (memory, networks): (Memory, Vec<Vec<u8>>) = state::decode("categorical-fqe", saved)?;
         self.networks.clear();
         for saved in &networks {
-            let mut network = self.network(&mut self.setting.seeds.stream("restored"))?;
+            let mut network = self.network(&mut self.fitting.setting.seeds.stream("restored"))?;
             network.restore(saved)?;
             self.networks.push(network);
         }
-        self.memory = memory;
-        if let Some(fit) = self.networks.len().checked_sub(1) {
-            self.inputs = self.setting.inputs(fit);
-        }
+        self.fitting.restore(memory, self.networks.len());
         Ok(())
     }
 }

@@ -24,8 +24,9 @@ use serde::{Deserialize, Serialize};
 
 use super::density::Density;
 use super::diffusion::Diffusion;
+use super::fit::{Fitting, Memory};
 use super::mixture::{Covariance, Mixture};
-use super::{Batches, Estimator, Method, Setting};
+use super::{Estimator, Method, Setting};
 
 /// The paper.
 pub const PAPER: Paper = Paper {
@@ -115,25 +116,12 @@ pub type MakeDensity = Box<dyn Fn(&mut Rng) -> Result<Box<dyn Density>> + Send>;
 
 /// The estimator.
 pub struct Fle {
-    setting: Setting,
+    fitting: Fitting,
     steps: u64,
     batch_size: usize,
     make: MakeDensity,
     /// f̂ of every fit so far.
     models: Vec<Box<dyn Density>>,
-    memory: Memory,
-    inputs: Vec<f32>,
-    rows: Vec<f32>,
-    row_targets: Vec<f32>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Memory {
-    /// z of the current fit, `[N, d]`.
-    targets: Vec<f32>,
-    batches: Batches,
-    step: u64,
-    rng: Rng,
 }
 
 impl Method for Fle {
@@ -179,36 +167,24 @@ impl Method for Fle {
 impl Fle {
     /// With any density; `steps` gradient steps a fit on batches of `batch_size` rows.
     pub fn with_density(setting: Setting, steps: u64, batch_size: usize, make: MakeDensity) -> Self {
-        let rng = setting.seeds.stream("fle");
-        Fle {
-            memory: Memory { targets: Vec::new(), batches: Batches::default(), step: 0, rng },
-            models: Vec::new(),
-            inputs: Vec::new(),
-            rows: Vec::new(),
-            row_targets: Vec::new(),
-            setting,
-            steps,
-            batch_size,
-            make,
-        }
+        Fle { fitting: Fitting::new(setting, "fle"), models: Vec::new(), steps, batch_size, make }
     }
 
     /// z = r + γ y of every row of fit `fit`, y drawn once from the fit before it.
     fn draw_targets(&mut self, fit: usize) {
-        let d = self.setting.dimensions;
-        let width = self.setting.width + 1;
-        let data = &self.setting.data[fit];
-        self.memory.targets.clone_from(&data.rewards);
+        let Fitting { setting, memory, .. } = &mut self.fitting;
+        let (d, width, data) = (setting.dimensions, setting.width + 1, &setting.data[fit]);
+        memory.targets.clone_from(&data.rewards);
         let Some(before) = self.models.last_mut() else { return };
-        let next = self.setting.next_inputs(fit, &mut self.memory.rng);
+        let next = setting.next_inputs(fit, &mut memory.rng);
         let going: Vec<usize> = (0..data.len()).filter(|&row| !data.done[row]).collect();
         let inputs: Vec<f32> =
             going.iter().flat_map(|row| next[row * width..][..width].iter().copied()).collect();
         let mut draws = Vec::with_capacity(going.len() * d);
-        before.sample(&inputs, &mut self.memory.rng, &mut draws);
+        before.sample(&inputs, &mut memory.rng, &mut draws);
         for (&row, y) in going.iter().zip(draws.chunks_exact(d)) {
-            for (z, y) in self.memory.targets[row * d..][..d].iter_mut().zip(y) {
-                *z += (self.setting.discount * y) as f32;
+            for (z, y) in memory.targets[row * d..][..d].iter_mut().zip(y) {
+                *z += (setting.discount * y) as f32;
             }
         }
     }
@@ -218,27 +194,17 @@ impl Estimator for Fle {
     fn begin(&mut self) -> Result<()> {
         let fit = self.models.len();
         self.draw_targets(fit);
-        self.inputs = self.setting.inputs(fit);
-        self.memory.batches = Batches::new(self.setting.data[fit].len());
-        self.memory.step = 0;
-        let model = (self.make)(&mut self.memory.rng)?;
-        self.models.push(model);
+        self.fitting.begin(fit);
+        self.models.push((self.make)(&mut self.fitting.memory.rng)?);
         Ok(())
     }
 
     fn step(&mut self) -> bool {
-        let Memory { targets, batches, step, rng } = &mut self.memory;
-        let (d, width) = (self.setting.dimensions, self.setting.width + 1);
-        self.rows.clear();
-        self.row_targets.clear();
-        for &row in batches.next(self.batch_size, rng) {
-            self.rows.extend_from_slice(&self.inputs[row as usize * width..][..width]);
-            self.row_targets.extend_from_slice(&targets[row as usize * d..][..d]);
-        }
+        self.fitting.next_batch(self.batch_size, self.fitting.setting.dimensions);
+        let Fitting { memory, rows, row_targets, .. } = &mut self.fitting;
         let model = self.models.last_mut().expect("a fit has begun");
-        model.step(&self.rows, &self.row_targets, rng);
-        *step += 1;
-        *step < self.steps
+        model.step(rows, row_targets, &mut memory.rng);
+        self.fitting.goes_on(self.steps)
     }
 
     fn steps(&self) -> u64 {
@@ -251,7 +217,7 @@ impl Estimator for Fle {
 
     fn save(&self) -> Vec<u8> {
         let models: Vec<Vec<u8>> = self.models.iter().map(|model| model.save()).collect();
-        state::encode("fle", &(&self.memory, models))
+        state::encode("fle", &(&self.fitting.memory, models))
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
@@ -259,14 +225,11 @@ impl Estimator for Fle {
         self.models.clear();
         for saved in &models {
             // Its initial weights do not matter, and the generator is the saved one's.
-            let mut model = (self.make)(&mut self.setting.seeds.stream("restored"))?;
+            let mut model = (self.make)(&mut self.fitting.setting.seeds.stream("restored"))?;
             model.restore(saved)?;
             self.models.push(model);
         }
-        self.memory = memory;
-        if let Some(fit) = self.models.len().checked_sub(1) {
-            self.inputs = self.setting.inputs(fit);
-        }
+        self.fitting.restore(memory, self.models.len());
         Ok(())
     }
 }

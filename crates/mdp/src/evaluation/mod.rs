@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`fle`] | fitted likelihood estimation, with any model that maximum likelihood can train |
 //! | [`density`] | the role of such a model; [`mixture`] and [`diffusion`] play it |
+//! | `fit` | what all estimators do alike: rows in batches, one fit after the other |
 //! | [`categorical`], [`quantile`] | distributional fitted Q-evaluation on atoms and on quantiles |
 //! | [`distance`] | total variation between histograms, Wasserstein distance between samples |
 //! | [`combination_lock`] | the problems `combination-lock-1d`, `combination-lock-2d`, `endless-lock` |
@@ -20,6 +21,7 @@ pub mod combination_lock;
 pub mod density;
 pub mod diffusion;
 pub mod distance;
+mod fit;
 pub mod fle;
 pub mod log;
 pub mod mixture;

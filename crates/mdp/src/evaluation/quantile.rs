@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::density::Trained;
-use super::{Batches, Estimator, Method, Setting};
+use super::fit::{Fitting, Memory};
+use super::{Estimator, Method, Setting};
 
 /// Options of `quantile-fqe`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,23 +72,10 @@ pub fn quantile_gradient(theta: &[f32], z: &[f32], kappa: f32, gradient: &mut [f
 
 /// The estimator.
 pub struct QuantileFqe {
-    setting: Setting,
+    fitting: Fitting,
     options: QuantileOptions,
     networks: Vec<Trained>,
-    memory: Memory,
-    inputs: Vec<f32>,
-    rows: Vec<f32>,
-    chosen: Vec<u32>,
     gradient: Vec<f32>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Memory {
-    /// z of each row, `[N, n]`; where nothing follows they are all the same.
-    targets: Vec<f32>,
-    batches: Batches,
-    step: u64,
-    rng: Rng,
 }
 
 impl Method for QuantileFqe {
@@ -108,15 +96,10 @@ impl Method for QuantileFqe {
 
     fn new(setting: Setting, options: QuantileOptions) -> Result<Self> {
         options::check(&options)?;
-        let rng = setting.seeds.stream("quantile-fqe");
         Ok(QuantileFqe {
+            fitting: Fitting::new(setting, "quantile-fqe"),
             networks: Vec::new(),
-            memory: Memory { targets: Vec::new(), batches: Batches::default(), step: 0, rng },
-            inputs: Vec::new(),
-            rows: Vec::new(),
-            chosen: Vec::new(),
             gradient: Vec::new(),
-            setting,
             options,
         })
     }
@@ -124,15 +107,16 @@ impl Method for QuantileFqe {
 
 impl QuantileFqe {
     fn network(&self, rng: &mut Rng) -> Result<Trained> {
-        let sizes = vec![self.setting.width + 1, self.options.hidden, self.options.quantiles];
+        let sizes = vec![self.fitting.setting.width + 1, self.options.hidden, self.options.quantiles];
         Trained::new(sizes, self.options.learning_rate, rng)
     }
 
+    /// z of each row, `[N, n]`; where nothing follows they are all the same.
     fn set_targets(&mut self, fit: usize) {
-        let (n, discount) = (self.options.quantiles, self.setting.discount as f32);
-        let next = self.setting.next_inputs(fit, &mut self.memory.rng);
-        let data = &self.setting.data[fit];
-        let targets = &mut self.memory.targets;
+        let Fitting { setting, memory: Memory { targets, rng, .. }, .. } = &mut self.fitting;
+        let (n, discount) = (self.options.quantiles, setting.discount as f32);
+        let next = setting.next_inputs(fit, rng);
+        let data = &setting.data[fit];
         targets.clear();
         targets.extend(data.rewards.iter().flat_map(|&reward| std::iter::repeat_n(reward, n)));
         if let Some(before) = self.networks.last_mut() {
@@ -148,39 +132,31 @@ impl Estimator for QuantileFqe {
     fn begin(&mut self) -> Result<()> {
         let fit = self.networks.len();
         self.set_targets(fit);
-        self.inputs = self.setting.inputs(fit);
-        self.memory.batches = Batches::new(self.setting.data[fit].len());
-        self.memory.step = 0;
-        let mut rng = self.memory.rng.clone();
+        self.fitting.begin(fit);
+        let mut rng = self.fitting.memory.rng.clone();
         self.networks.push(self.network(&mut rng)?);
-        self.memory.rng = rng;
+        self.fitting.memory.rng = rng;
         Ok(())
     }
 
     fn step(&mut self) -> bool {
-        let QuantileFqe { setting, options, networks, memory, inputs, rows, chosen, gradient } = self;
-        let Memory { targets, batches, step, rng } = memory;
-        let (n, width, kappa) = (options.quantiles, setting.width + 1, options.kappa as f32);
-        chosen.clear();
-        chosen.extend_from_slice(batches.next(options.batch_size, rng));
-        rows.clear();
-        for &row in &*chosen {
-            rows.extend_from_slice(&inputs[row as usize * width..][..width]);
-        }
-        gradient.resize(chosen.len() * n, 0.0);
+        let QuantileFqe { fitting, options, networks, gradient } = self;
+        let (n, kappa) = (options.quantiles, options.kappa as f32);
+        fitting.next_batch(options.batch_size, n);
+        let Fitting { rows, row_targets, .. } = &*fitting;
+        let batch = row_targets.len() / n;
+        gradient.resize(batch * n, 0.0);
         networks.last_mut().expect("a fit has begun").step(rows, |graph, y| {
             let thetas = y.data().chunks_exact(n).zip(gradient.chunks_exact_mut(n));
-            for ((theta, gradient), &row) in thetas.zip(&*chosen) {
-                let z = &targets[row as usize * n..][..n];
+            for ((theta, gradient), z) in thetas.zip(row_targets.chunks_exact(n)) {
                 // All the same, they are one.
                 let z = if z[0] == z[n - 1] { &z[..1] } else { z };
                 quantile_gradient(theta, z, kappa, gradient);
             }
             // Its gradient by the outputs is the loss's.
-            (y * graph.constant(y.shape(), gradient)).sum().affine(1.0 / chosen.len() as f64, 0.0)
+            (y * graph.constant(y.shape(), gradient)).sum().affine(1.0 / batch as f64, 0.0)
         });
-        *step += 1;
-        *step < options.steps
+        fitting.goes_on(options.steps)
     }
 
     fn steps(&self) -> u64 {
@@ -197,21 +173,18 @@ impl Estimator for QuantileFqe {
 
     fn save(&self) -> Vec<u8> {
         let networks: Vec<Vec<u8>> = self.networks.iter().map(Trained::save).collect();
-        state::encode("quantile-fqe", &(&self.memory, networks))
+        state::encode("quantile-fqe", &(&self.fitting.memory, networks))
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
         let (memory, networks): (Memory, Vec<Vec<u8>>) = state::decode("quantile-fqe", saved)?;
         self.networks.clear();
         for saved in &networks {
-            let mut network = self.network(&mut self.setting.seeds.stream("restored"))?;
+            let mut network = self.network(&mut self.fitting.setting.seeds.stream("restored"))?;
             network.restore(saved)?;
             self.networks.push(network);
         }
-        self.memory = memory;
-        if let Some(fit) = self.networks.len().checked_sub(1) {
-            self.inputs = self.setting.inputs(fit);
-        }
+        self.fitting.restore(memory, self.networks.len());
         Ok(())
     }
 }
