@@ -20,8 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::deep_q::{DeepQ, DeepQLearner, DeepQOptions};
-use super::double_dqn::double_dqn_targets;
-use super::dqn::dqn_targets;
+use super::{double_dqn, dqn};
 use crate::agent::{Actions, Learner, Task};
 use crate::exploration::Exploration;
 use crate::network::{QNetworkOptions, check_widths};
@@ -133,18 +132,10 @@ langevin_options! {
 /// Fills the targets of a fresh batch, of DQN or double DQN, and takes a step.
 pub(super) fn update(parts: &mut DeepQ, double: bool) -> Result<()> {
     parts.sample();
-    let batch = &parts.batch;
-    let graph = parts.tape.graph();
-    let values =
-        |weights| graph.no_grad(|| parts.network.forward(graph, weights, &batch.next_observations).data());
-    let (rewards, terminated) = (&batch.rewards, &batch.terminated);
-    let discount = parts.options.discount as f32;
-    let evaluating = values(&parts.target);
     if double {
-        let selecting = values(&parts.online);
-        double_dqn_targets(rewards, terminated, selecting, evaluating, discount, &mut parts.targets);
+        double_dqn::set_targets(parts);
     } else {
-        dqn_targets(rewards, terminated, evaluating, discount, &mut parts.targets);
+        dqn::set_targets(parts);
     }
     parts.regress()
 }

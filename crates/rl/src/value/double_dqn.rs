@@ -54,23 +54,26 @@ impl DeepQLearner for DoubleDqn {
     }
 
     fn update(&mut self) -> Result<()> {
-        let parts = &mut self.parts;
-        parts.sample();
-        let batch = &parts.batch;
-        let graph = parts.tape.graph();
-        let values = |weights| {
-            graph.no_grad(|| parts.network.forward(graph, weights, &batch.next_observations).data())
-        };
-        double_dqn_targets(
-            &batch.rewards,
-            &batch.terminated,
-            values(&parts.online),
-            values(&parts.target),
-            parts.options.discount as f32,
-            &mut parts.targets,
-        );
-        parts.regress()
+        self.parts.sample();
+        set_targets(&mut self.parts);
+        self.parts.regress()
     }
+}
+
+/// Fills the targets of the batch drawn last.
+pub(super) fn set_targets(parts: &mut DeepQ) {
+    let batch = &parts.batch;
+    let graph = parts.tape.graph();
+    let values =
+        |weights| graph.no_grad(|| parts.network.forward(graph, weights, &batch.next_observations).data());
+    double_dqn_targets(
+        &batch.rewards,
+        &batch.terminated,
+        values(&parts.online),
+        values(&parts.target),
+        parts.options.discount as f32,
+        &mut parts.targets,
+    );
 }
 
 impl Learner for DoubleDqn {

@@ -50,16 +50,19 @@ impl DeepQLearner for Dqn {
     }
 
     fn update(&mut self) -> Result<()> {
-        let parts = &mut self.parts;
-        parts.sample();
-        let batch = &parts.batch;
-        let graph = parts.tape.graph();
-        let next_values =
-            graph.no_grad(|| parts.network.forward(graph, &parts.target, &batch.next_observations));
-        let discount = parts.options.discount as f32;
-        dqn_targets(&batch.rewards, &batch.terminated, next_values.data(), discount, &mut parts.targets);
-        parts.regress()
+        self.parts.sample();
+        set_targets(&mut self.parts);
+        self.parts.regress()
     }
+}
+
+/// Fills the targets of the batch drawn last.
+pub(super) fn set_targets(parts: &mut DeepQ) {
+    let batch = &parts.batch;
+    let graph = parts.tape.graph();
+    let next_values = graph.no_grad(|| parts.network.forward(graph, &parts.target, &batch.next_observations));
+    let discount = parts.options.discount as f32;
+    dqn_targets(&batch.rewards, &batch.terminated, next_values.data(), discount, &mut parts.targets);
 }
 
 impl Learner for Dqn {
