@@ -1,6 +1,6 @@
 //! Policies as tables: stochastic ones of action probabilities, `[S, A]`, and deterministic ones of a stage each, `[H, S]`.
 
-use quire_core::{Artefact, Error, Result, Rng};
+use quire_core::{Artefact, Error, Result, Rng, Seeds};
 use rand::RngExt;
 
 use crate::finite::FiniteMdp;
@@ -52,4 +52,28 @@ pub fn draw(probabilities: &[f64], rng: &mut Rng) -> usize {
     });
     // Rounding can leave a sliver above the last probability.
     chosen.unwrap_or(probabilities.len() - 1)
+}
+
+/// Discounted returns of `episodes` walks of `steps` steps through `mdp`, each with a generator of its own split from `seed`;
+/// `act` chooses the action in a state.
+pub(crate) fn discounted_returns(
+    mdp: &FiniteMdp,
+    discount: f64,
+    steps: usize,
+    episodes: usize,
+    seed: u64,
+    act: impl Fn(usize, &mut Rng) -> usize,
+) -> Vec<f64> {
+    let walk = |episode| {
+        let mut rng = Seeds::new(seed).nth("episode", episode).stream("episode");
+        let mut state = mdp.sample_start(&mut rng);
+        let mut sum = 0.0;
+        for step in 0..steps {
+            let action = act(state, &mut rng);
+            sum += discount.powi(step as i32) * mdp.reward(state, action);
+            state = mdp.sample_next(state, action, &mut rng);
+        }
+        sum
+    };
+    (0..episodes as u64).map(walk).collect()
 }

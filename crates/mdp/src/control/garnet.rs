@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::run::TABLES;
 use super::{METHODS, TableLearner, Transition, act, argmax_at_random};
 use crate::finite::FiniteMdp;
-use crate::{solve, worlds};
+use crate::{policy, solve, worlds};
 
 /// Points of the curve in a run, at most; one [`Run::step`] makes one of them.
 const RECORDS: u64 = 100;
@@ -109,18 +109,11 @@ impl Problem for GarnetControl {
             return Err(Error::Failed(format!("the table in {TABLES} does not fit {}", self.card.name)));
         }
         let discount = artefact.options.get("discount").and_then(|value| value.as_f64()).unwrap_or(1.0);
-        let scores = (0..repetitions as u64).map(|episode| {
-            let mut rng = Seeds::new(seed).nth("episode", episode).stream("episode");
-            let mut state = self.mdp.sample_start(&mut rng);
-            let mut sum = 0.0;
-            for step in 0..EVALUATION_STEPS {
-                let action = argmax_at_random(&values[state * actions..][..actions], &mut rng);
-                sum += discount.powi(step as i32) * self.mdp.reward(state, action);
-                state = self.mdp.sample_next(state, action, &mut rng);
-            }
-            sum
-        });
-        Ok(Evaluation { metric: "return".into(), scores: scores.collect() })
+        let greedy =
+            |state: usize, rng: &mut Rng| argmax_at_random(&values[state * actions..][..actions], rng);
+        let scores =
+            policy::discounted_returns(&self.mdp, discount, EVALUATION_STEPS, repetitions, seed, greedy);
+        Ok(Evaluation { metric: "return".into(), scores })
     }
 }
 

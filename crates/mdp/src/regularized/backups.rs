@@ -139,18 +139,9 @@ impl Problem for BackupProblem {
         let mdp = garnet(artefact.seed);
         let policy = policy::read(artefact, &mdp)?;
         let actions = mdp.actions();
-        let scores = (0..repetitions as u64).map(|episode| {
-            let mut rng = Seeds::new(seed).nth("episode", episode).stream("episode");
-            let mut state = mdp.sample_start(&mut rng);
-            let mut sum = 0.0;
-            for step in 0..EVALUATION_STEPS {
-                let action = policy::draw(&policy[state * actions..][..actions], &mut rng);
-                sum += DISCOUNT.powi(step as i32) * mdp.reward(state, action);
-                state = mdp.sample_next(state, action, &mut rng);
-            }
-            sum
-        });
-        Ok(Evaluation { metric: "return".into(), scores: scores.collect() })
+        let act = |state: usize, rng: &mut Rng| policy::draw(&policy[state * actions..][..actions], rng);
+        let scores = policy::discounted_returns(&mdp, DISCOUNT, EVALUATION_STEPS, repetitions, seed, act);
+        Ok(Evaluation { metric: "return".into(), scores })
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use quire_core::{
     Artefact, Direction, Entry, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
-    Reason, Result, Run, RunSpec, Seeds, Trace, number_bytes, state,
+    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
 
 use super::{Dataset, METHODS, Planner, Setting};
@@ -124,18 +124,10 @@ impl Problem for RobustRing {
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let mdp = ring(SLIPS[0].1);
         let policy = policy::read(artefact, &mdp)?;
-        let scores = (0..repetitions as u64).map(|episode| {
-            let mut rng = Seeds::new(seed).nth("episode", episode).stream("episode");
-            let mut state = mdp.sample_start(&mut rng);
-            let mut sum = 0.0;
-            for step in 0..EVALUATION_STEPS {
-                let action = policy::draw(&policy[state * mdp.actions()..][..mdp.actions()], &mut rng);
-                sum += DISCOUNT.powi(step as i32) * mdp.reward(state, action);
-                state = mdp.sample_next(state, action, &mut rng);
-            }
-            sum
-        });
-        Ok(Evaluation { metric: "return".into(), scores: scores.collect() })
+        let actions = mdp.actions();
+        let act = |state: usize, rng: &mut Rng| policy::draw(&policy[state * actions..][..actions], rng);
+        let scores = policy::discounted_returns(&mdp, DISCOUNT, EVALUATION_STEPS, repetitions, seed, act);
+        Ok(Evaluation { metric: "return".into(), scores })
     }
 }
 
