@@ -82,7 +82,11 @@ pub trait Problem: Send + Sync {
     fn start(&self, spec: &RunSpec) -> Result<Box<dyn Run>>;
 
     /// Goes on with a run from what [`Run::save`] returned.
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>>;
+    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
+        let mut run = self.start(spec)?;
+        run.restore(saved)?;
+        Ok(run)
+    }
 
     /// Scores an artefact afresh over `repetitions` with generators split from `seed`.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation>;

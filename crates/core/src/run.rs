@@ -110,6 +110,12 @@ pub trait Run: Send {
     /// The whole state, generators included: resumed from it, the run goes on bit for bit.
     fn save(&self) -> Vec<u8>;
 
+    /// Takes the place of a run just started by what [`Run::save`] of the same run returned. After an error the run is of no use.
+    ///
+    /// # Errors
+    /// A state that is damaged or another run's.
+    fn restore(&mut self, saved: &[u8]) -> Result<()>;
+
     /// What the run has made so far: a policy, a ranking, quantized weights.
     fn artefact(&self) -> Option<Artefact>;
 }

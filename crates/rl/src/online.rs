@@ -108,22 +108,6 @@ impl OnlineRun {
         })
     }
 
-    /// Goes on from a saved state.
-    pub fn resume(
-        spec: &RunSpec,
-        budget: u64,
-        environment: Box<dyn Environment>,
-        entry: &Entry<Maker>,
-        saved: &[u8],
-    ) -> Result<Self> {
-        let mut run = Self::start(spec, budget, environment, entry)?;
-        let saved: Saved = state::decode(&kind(spec), saved)?;
-        run.environment.restore(&saved.environment)?;
-        run.agent.restore(&saved.agent)?;
-        run.place = saved.place;
-        Ok(run)
-    }
-
     /// The step at which evaluation number `index` (from 0) is due.
     fn evaluation_due(&self, index: u64) -> u64 {
         // Rounded up, so that no evaluation is due before the first step and the last one falls on the budget.
@@ -217,6 +201,14 @@ impl Run for OnlineRun {
             agent: self.agent.save(),
         };
         state::encode(&kind(&self.spec), &saved)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let saved: Saved = state::decode(&kind(&self.spec), saved)?;
+        self.environment.restore(&saved.environment)?;
+        self.agent.restore(&saved.agent)?;
+        self.place = saved.place;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

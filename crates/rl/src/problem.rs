@@ -139,12 +139,6 @@ impl Problem for EnvironmentProblem {
         Ok(Box::new(OnlineRun::start(spec, self.card.length(spec)?, environment, self.entry(&spec.method)?)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let environment = self.environment()?;
-        let entry = self.entry(&spec.method)?;
-        Ok(Box::new(OnlineRun::resume(spec, self.card.length(spec)?, environment, entry, saved)?))
-    }
-
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let environment = self.environment()?;
         let entry = self.entry(&artefact.method)?;

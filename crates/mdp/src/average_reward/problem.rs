@@ -137,10 +137,6 @@ impl Problem for AverageRewardProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        Ok(Box::new(self.run(spec)?.restore(saved)?))
-    }
-
     /// Average rewards of the policy over 1,000 steps from the start, in the world of the artefact's seed.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let world = self.world(artefact.seed)?;

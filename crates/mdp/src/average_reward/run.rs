@@ -84,14 +84,6 @@ impl AverageRewardRun {
         })
     }
 
-    /// Takes over a saved state.
-    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
-        let (place, agent): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
-        self.place = place;
-        self.agent.restore(&agent)?;
-        Ok(self)
-    }
-
     fn kind(&self) -> String {
         self.spec.kind(self.budget, "steps")
     }
@@ -132,6 +124,13 @@ impl Run for AverageRewardRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(&self.place, self.agent.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, agent): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        self.agent.restore(&agent)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

@@ -97,10 +97,6 @@ impl Problem for GarnetControl {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        Ok(Box::new(self.run(spec)?.restore(saved)?))
-    }
-
     /// Discounted returns of the greedy policy over 200 steps.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let values = artefact.numbers(TABLES)?;
@@ -142,13 +138,6 @@ impl GarnetRun {
         self.spec.kind(self.budget, "steps")
     }
 
-    fn restore(mut self, saved: &[u8]) -> Result<Self> {
-        let (place, learner): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
-        self.place = place;
-        self.learner.restore(&learner)?;
-        Ok(self)
-    }
-
     /// The learned action values, `[S, A]`.
     fn learned(&self) -> Vec<f64> {
         let mut all = Vec::with_capacity(self.optimal.len());
@@ -187,6 +176,13 @@ impl Run for GarnetRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(&self.place, self.learner.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, learner): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        self.learner.restore(&learner)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

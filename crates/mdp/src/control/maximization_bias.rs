@@ -92,10 +92,6 @@ impl Problem for MaximizationBias {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        Ok(Box::new(self.run(spec)?.restore(saved)?))
-    }
-
     /// Returns of greedy episodes, each by one of the run's learners drawn at random.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let values = artefact.numbers(TABLES)?;

@@ -50,16 +50,6 @@ impl ControlRun {
         })
     }
 
-    /// Takes over a saved state.
-    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
-        let (place, learners): (Place, Vec<Vec<u8>>) = state::decode(&self.kind(), saved)?;
-        self.place = place;
-        for (learner, saved) in self.learners.iter_mut().zip(learners) {
-            learner.restore(&saved)?;
-        }
-        Ok(self)
-    }
-
     fn kind(&self) -> String {
         self.spec.kind(self.budget, "episodes")
     }
@@ -113,6 +103,15 @@ impl Run for ControlRun {
     fn save(&self) -> Vec<u8> {
         let learners: Vec<Vec<u8>> = self.learners.iter().map(|learner| learner.save()).collect();
         state::encode(&self.kind(), &(&self.place, learners))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, learners): (Place, Vec<Vec<u8>>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        for (learner, saved) in self.learners.iter_mut().zip(learners) {
+            learner.restore(&saved)?;
+        }
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

@@ -131,14 +131,6 @@ impl Problem for EvaluationProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        let (place, estimator): (Place, Vec<u8>) = state::decode(&run.kind(), saved)?;
-        run.place = place;
-        run.estimator.restore(&estimator)?;
-        Ok(Box::new(run))
-    }
-
     /// Total variation of the last fit with fresh draws.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let mut estimator = self.estimator(&artefact.method, &artefact.options, artefact.seed)?;
@@ -251,6 +243,13 @@ impl Run for EvaluationRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(&self.place, self.estimator.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, estimator): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        self.estimator.restore(&estimator)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

@@ -202,10 +202,6 @@ impl Problem for ExploreProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        Ok(Box::new(self.run(spec)?.restore(saved)?))
-    }
-
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let states = self.mdp.states();
         let policy = policy::read_staged(artefact, self.horizon, states, self.mdp.actions())?;

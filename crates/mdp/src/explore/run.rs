@@ -74,15 +74,6 @@ impl ExploreRun {
         })
     }
 
-    /// Takes over a saved state.
-    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
-        let (place, policy, explorer): (Place, Vec<usize>, Vec<u8>) = state::decode(&self.kind(), saved)?;
-        self.explorer.restore(&explorer)?;
-        self.place = place;
-        self.policy = policy;
-        Ok(self)
-    }
-
     fn kind(&self) -> String {
         self.spec.kind(self.budget, "episodes")
     }
@@ -132,6 +123,14 @@ impl Run for ExploreRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(&self.place, &self.policy, self.explorer.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, policy, explorer): (Place, Vec<usize>, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.explorer.restore(&explorer)?;
+        self.place = place;
+        self.policy = policy;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

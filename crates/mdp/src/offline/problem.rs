@@ -149,12 +149,6 @@ impl Problem for OfflineProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        (run.episodes, run.policy) = state::decode(&run.kind(), saved)?;
-        Ok(Box::new(run))
-    }
-
     /// Returns of episodes, with expected rewards, in the model of the artefact's seed.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let mdp = self.model(artefact.seed)?;
@@ -205,6 +199,11 @@ impl Run for OfflineRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(self.episodes, &self.policy))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        (self.episodes, self.policy) = state::decode(&self.kind(), saved)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

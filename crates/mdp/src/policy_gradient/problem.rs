@@ -216,10 +216,6 @@ impl Problem for PolicyGradientProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        Ok(Box::new(self.run(spec)?.restore(saved)?))
-    }
-
     /// Undiscounted returns of the stochastic policy.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let theta = artefact.numbers(FILE)?;

@@ -49,18 +49,6 @@ impl PolicyGradientRun {
         PolicyGradientRun { spec: spec.clone(), budget, unit, options, world, learner, optimum, place }
     }
 
-    /// Takes over a saved state.
-    ///
-    /// # Errors
-    /// A state that is damaged or another run's.
-    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
-        let (place, account, learner): (Place, Account, Vec<u8>) = state::decode(&self.kind(), saved)?;
-        self.place = place;
-        self.world.restore(account);
-        self.learner.restore(&learner)?;
-        Ok(self)
-    }
-
     fn kind(&self) -> String {
         self.spec.kind(self.budget, self.unit)
     }
@@ -123,6 +111,14 @@ impl Run for PolicyGradientRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(&self.place, self.world.account(), self.learner.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, account, learner): (Place, Account, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        self.world.restore(account);
+        self.learner.restore(&learner)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

@@ -126,14 +126,6 @@ impl Problem for BackupProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        let (place, method): (Place, Vec<u8>) = state::decode(&run.kind(), saved)?;
-        run.place = place;
-        run.method.restore(&method)?;
-        Ok(Box::new(run))
-    }
-
     /// Discounted returns of the policy over 200 steps, in the Garnet of the artefact's seed.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let mdp = garnet(artefact.seed);
@@ -217,6 +209,13 @@ impl Run for BackupRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(&self.place, self.method.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, method): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        self.method.restore(&method)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

@@ -112,14 +112,6 @@ impl Problem for RobustRing {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        let (iteration, planner): (u64, Vec<u8>) = state::decode(&run.kind(), saved)?;
-        run.iteration = iteration;
-        run.planner.restore(&planner)?;
-        Ok(Box::new(run))
-    }
-
     /// Discounted returns of the policy over 200 steps at slip 0.15.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let mdp = ring(SLIPS[0].1);
@@ -170,6 +162,13 @@ impl Run for RobustRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(self.iteration, self.planner.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (iteration, planner): (u64, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.iteration = iteration;
+        self.planner.restore(&planner)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

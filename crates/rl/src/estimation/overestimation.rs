@@ -165,10 +165,6 @@ impl Problem for OverestimationProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        Ok(Box::new(self.run(spec)?.restore(saved)?))
-    }
-
     /// Absolute errors at states drawn uniformly.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let entry = Entry::find(METHODS, self, &artefact.method)?;

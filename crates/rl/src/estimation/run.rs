@@ -52,15 +52,6 @@ impl EstimationRun {
         }
     }
 
-    /// Takes over a saved state.
-    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
-        let visited: u64 = state::decode(&self.kind(), saved)?;
-        while self.visited < visited.min(self.budget()) {
-            self.visit();
-        }
-        Ok(self)
-    }
-
     fn kind(&self) -> String {
         self.spec.kind(self.budget(), "states")
     }
@@ -98,6 +89,14 @@ impl Run for EstimationRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &self.visited)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let visited: u64 = state::decode(&self.kind(), saved)?;
+        while self.visited < visited.min(self.budget()) {
+            self.visit();
+        }
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

@@ -215,12 +215,6 @@ impl Problem for UniformErrors {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        run.sums = state::decode(&run.kind(), saved)?;
-        Ok(Box::new(run))
-    }
-
     /// Absolute errors of fresh draws.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         self.method(&artefact.method)?;
@@ -280,6 +274,11 @@ impl Run for UniformErrorsRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &self.sums)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        self.sums = state::decode(&self.kind(), saved)?;
+        Ok(())
     }
 
     /// The estimator by name, with what was measured of it; nothing is learned.

@@ -90,12 +90,6 @@ impl Problem for TwoStateChain {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        run.place = state::decode(&run.kind(), saved)?;
-        Ok(Box::new(run))
-    }
-
     /// The distance of the artefact's mean from 1/2. Nothing about it is random: all repetitions agree.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, _seed: u64) -> Result<Evaluation> {
         let mean = match artefact.numbers(MEAN)?[..] {
@@ -163,6 +157,11 @@ impl Run for ChainRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &self.place)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        self.place = state::decode(&self.kind(), saved)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

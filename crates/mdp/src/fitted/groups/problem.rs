@@ -130,14 +130,6 @@ impl Problem for GroupProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        let (place, learner): (Place, Vec<u8>) = state::decode(&run.kind(), saved)?;
-        run.place = place;
-        run.learner.restore(&learner)?;
-        Ok(Box::new(run))
-    }
-
     /// Steps survived of 1,000, groups in turn.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let mut learner =
@@ -236,6 +228,13 @@ impl Run for GroupRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(&self.place, self.learner.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, learner): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        self.learner.restore(&learner)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

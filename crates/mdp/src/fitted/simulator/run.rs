@@ -66,14 +66,6 @@ impl SimulatorRun {
         })
     }
 
-    /// Takes over a saved state.
-    pub fn restore(mut self, saved: &[u8]) -> Result<Self> {
-        let (place, learner): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
-        self.place = place;
-        self.learner.restore(&learner)?;
-        Ok(self)
-    }
-
     fn kind(&self) -> String {
         self.spec.kind(self.budget, "steps")
     }
@@ -151,6 +143,13 @@ impl Run for SimulatorRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &(&self.place, self.learner.save()))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (place, learner): (Place, Vec<u8>) = state::decode(&self.kind(), saved)?;
+        self.place = place;
+        self.learner.restore(&learner)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

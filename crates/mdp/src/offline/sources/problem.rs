@@ -192,12 +192,6 @@ impl Problem for PerturbedProblem {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        (run.plans, run.policy) = state::decode(&run.kind, saved)?;
-        Ok(Box::new(run))
-    }
-
     /// Returns of episodes in the target of the artefact's seed, with expected rewards.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let target = self.world(0, artefact.seed)?.target;
@@ -252,6 +246,11 @@ impl Run for PerturbedRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind, &(self.plans, &self.policy))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        (self.plans, self.policy) = state::decode(&self.kind, saved)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {

@@ -108,12 +108,6 @@ impl Problem for PerturbedGame {
         Ok(Box::new(self.run(spec)?))
     }
 
-    fn resume(&self, spec: &RunSpec, saved: &[u8]) -> Result<Box<dyn Run>> {
-        let mut run = self.run(spec)?;
-        run.place = state::decode(&run.kind(), saved)?;
-        Ok(Box::new(run))
-    }
-
     /// What the first player earns in episodes of both strategies, with expected rewards.
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let game = World::game(0, artefact.seed)?.target;
@@ -177,6 +171,11 @@ impl Run for GameRun {
 
     fn save(&self) -> Vec<u8> {
         state::encode(&self.kind(), &self.place)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        self.place = state::decode(&self.kind(), saved)?;
+        Ok(())
     }
 
     fn artefact(&self) -> Option<Artefact> {
