@@ -40,8 +40,6 @@
 
 pub mod adam;
 pub mod clip;
-mod float;
-mod kernel;
 pub mod langevin;
 mod layout;
 mod optimizer;
@@ -50,9 +48,10 @@ pub mod rmsprop;
 pub mod schedule;
 pub mod sgd;
 
+pub use quire_kernels::Float;
+
 pub use adam::{AdamOptions, AdamwOptions};
 pub use clip::global_norm;
-pub use float::Float;
 pub use langevin::{AdaptiveLangevin, LangevinAdam};
 pub use layout::{Block, Layout};
 pub use optimizer::{Composed, Descend, Optimizer, Rule, StepInfo, Transform};

@@ -7,10 +7,10 @@
 //! `p <- p - learning_rate * d`.
 
 use quire_core::Result;
+use quire_kernels::multiversion;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::multiversion;
 use crate::optimizer::{Rule, StepInfo, decode, encode, replace};
 use crate::options::{check_common, check_range};
 use crate::{Float, Schedule};
@@ -158,7 +158,7 @@ impl<F: Float> Constants<F> {
 }
 
 multiversion! {
-    fn plain<F>(params: &mut [F], gradient: &[F], square: &mut [F], c: Constants<F>) {
+    fn plain[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], c: Constants<F>) |simd| {
         for ((p, &g), s) in params.iter_mut().zip(gradient).zip(square) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
@@ -168,7 +168,7 @@ multiversion! {
 }
 
 multiversion! {
-    fn with_momentum<F>(params: &mut [F], gradient: &[F], square: &mut [F], momentum: &mut [F], c: Constants<F>) {
+    fn with_momentum[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], momentum: &mut [F], c: Constants<F>) |simd| {
         for (((p, &g), s), b) in params.iter_mut().zip(gradient).zip(square).zip(momentum) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
@@ -179,7 +179,7 @@ multiversion! {
 }
 
 multiversion! {
-    fn centered<F>(params: &mut [F], gradient: &[F], square: &mut [F], mean: &mut [F], c: Constants<F>) {
+    fn centered[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], mean: &mut [F], c: Constants<F>) |simd| {
         for (((p, &g), s), a) in params.iter_mut().zip(gradient).zip(square).zip(mean) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
@@ -190,9 +190,9 @@ multiversion! {
 }
 
 multiversion! {
-    fn centered_with_momentum<F>(
+    fn centered_with_momentum[F: Float](
         params: &mut [F], gradient: &[F], square: &mut [F], mean: &mut [F], momentum: &mut [F], c: Constants<F>,
-    ) {
+    ) |simd| {
         for ((((p, &g), s), a), b) in params.iter_mut().zip(gradient).zip(square).zip(mean).zip(momentum) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
