@@ -78,6 +78,17 @@ impl Layout {
     }
 }
 
+/// Blocks by name and shape, one after the other.
+impl<'a> FromIterator<(&'a str, &'a [usize])> for Layout {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a [usize])>>(blocks: I) -> Self {
+        let mut layout = Layout::default();
+        for (name, shape) in blocks {
+            layout.push(name, shape);
+        }
+        layout
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,11 +5,11 @@
 //! [`Optimizer::step`] after every backward pass:
 //!
 //! ```
-//! use quire_optim::{Layout, OptimizerOptions};
+//! use quire_optim::{Layout, OptimizerOptions, OptimizerSetting};
 //!
 //! let mut layout = Layout::default();
 //! layout.push("weight", &[2, 1]);
-//! let mut optimizer = OptimizerOptions::default().build(&layout, None)?;
+//! let mut optimizer = OptimizerOptions::default().build(&layout, &OptimizerSetting::without_noise())?;
 //! let mut params = vec![1.0, -1.0];
 //! for _ in 0..2000 {
 //!     // The gradient of half the squared distance to (3, 2).
@@ -42,6 +42,7 @@ pub mod adam;
 pub mod clip;
 pub mod langevin;
 mod layout;
+pub mod muon;
 mod optimizer;
 mod options;
 pub mod rmsprop;
@@ -54,8 +55,9 @@ pub use adam::{AdamOptions, AdamwOptions};
 pub use clip::global_norm;
 pub use langevin::{AdaptiveLangevin, LangevinAdam};
 pub use layout::{Block, Layout};
+pub use muon::{MuonOptions, TurboMuonOptions};
 pub use optimizer::{Composed, Descend, Optimizer, Rule, StepInfo, Transform};
-pub use options::OptimizerOptions;
+pub use options::{OptimizerOptions, OptimizerSetting};
 pub use rmsprop::RmspropOptions;
 pub use schedule::Schedule;
 pub use sgd::SgdOptions;
