@@ -64,7 +64,7 @@ multiversion! {
 multiversion! {
     fn scale[F: Float](values: &mut [F], factor: F) |simd| {
         for x in values {
-            *x = *x * factor;
+            *x *= factor;
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::adam::{Adam, AdamOptions, AdamwOptions};
 use crate::clip::{ClipNorm, ClipValue};
 use crate::muon::{MuonOptions, TurboMuonOptions};
 use crate::optimizer::{Composed, Optimizer, Rule, Transform};
+use crate::psgd::{Psgd, PsgdOptions};
 use crate::rmsprop::{Rmsprop, RmspropOptions};
 use crate::sgd::{Sgd, SgdOptions};
 use crate::{Float, Layout, Schedule};
@@ -31,6 +32,8 @@ pub enum OptimizerOptions {
     Muon(MuonOptions),
     /// Turbo-Muon: Muon with rescaled rows and an iteration less (Boissin et al. 2025).
     TurboMuon(TurboMuonOptions),
+    /// PSGD: a preconditioner fitted along the way, in a Lie group (Li 2024); it whitens gradients.
+    Psgd(PsgdOptions),
 }
 
 /// What an optimizer is told about the run that it works in.
@@ -74,7 +77,7 @@ impl Default for OptimizerOptions {
 
 impl OptimizerOptions {
     /// The names a user can write.
-    pub const NAMES: &[&str] = &["sgd", "adam", "adamw", "rmsprop", "muon", "turbo-muon"];
+    pub const NAMES: &[&str] = &["sgd", "adam", "adamw", "rmsprop", "muon", "turbo-muon", "psgd"];
 
     /// The optimizer with this name and its default options.
     ///
@@ -88,6 +91,7 @@ impl OptimizerOptions {
             "rmsprop" => OptimizerOptions::Rmsprop(RmspropOptions::default()),
             "muon" => OptimizerOptions::Muon(MuonOptions::default()),
             "turbo-muon" => OptimizerOptions::TurboMuon(TurboMuonOptions::default()),
+            "psgd" => OptimizerOptions::Psgd(PsgdOptions::default()),
             _ => return Err(Error::unknown("optimizer", name, Self::NAMES.iter().copied(), "")),
         })
     }
@@ -106,6 +110,7 @@ impl OptimizerOptions {
             OptimizerOptions::Rmsprop(_) => "rmsprop",
             OptimizerOptions::Muon(_) => "muon",
             OptimizerOptions::TurboMuon(_) => "turbo-muon",
+            OptimizerOptions::Psgd(_) => "psgd",
         }
     }
 
@@ -123,6 +128,7 @@ impl OptimizerOptions {
             OptimizerOptions::Rmsprop(o) => &mut o.learning_rate,
             OptimizerOptions::Muon(o) => &mut o.learning_rate,
             OptimizerOptions::TurboMuon(o) => &mut o.learning_rate,
+            OptimizerOptions::Psgd(o) => &mut o.learning_rate,
         };
         *field = learning_rate;
         self
@@ -141,6 +147,7 @@ impl OptimizerOptions {
             OptimizerOptions::Rmsprop(o) => o.check(&prefix)?,
             OptimizerOptions::Muon(o) => o.check(&prefix)?,
             OptimizerOptions::TurboMuon(o) => o.check(&prefix)?,
+            OptimizerOptions::Psgd(o) => o.check(&prefix)?,
         }
         self.common().schedule.check(&format!("{option}.schedule."))
     }
@@ -172,6 +179,7 @@ impl OptimizerOptions {
             OptimizerOptions::Rmsprop(o) => Box::new(Rmsprop::new(o, len)),
             OptimizerOptions::Muon(o) => Box::new(o.rule(layout, setting.threads)),
             OptimizerOptions::TurboMuon(o) => Box::new(o.rule(layout, setting.threads)),
+            OptimizerOptions::Psgd(o) => Box::new(Psgd::new(o, layout, setting)),
         };
         let common = self.common();
         let mut transforms: Vec<Box<dyn Transform<F>>> = Vec::new();
@@ -205,7 +213,7 @@ impl OptimizerOptions {
                 }
             };
         }
-        common!(Sgd, Adam, Adamw, Rmsprop, Muon, TurboMuon)
+        common!(Sgd, Adam, Adamw, Rmsprop, Muon, TurboMuon, Psgd)
     }
 }
 

@@ -162,7 +162,7 @@ multiversion! {
         for ((p, &g), s) in params.iter_mut().zip(gradient).zip(square) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
-            *p = *p - c.rate * c.scaled(g, *s, F::default());
+            *p -= c.rate * c.scaled(g, *s, F::default());
         }
     }
 }
@@ -173,7 +173,7 @@ multiversion! {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
             *b = c.momentum * *b + c.scaled(g, *s, F::default());
-            *p = *p - c.rate * *b;
+            *p -= c.rate * *b;
         }
     }
 }
@@ -184,7 +184,7 @@ multiversion! {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
             *a = *a + c.take * (g - *a);
-            *p = *p - c.rate * c.scaled(g, *s, *a);
+            *p -= c.rate * c.scaled(g, *s, *a);
         }
     }
 }
@@ -198,7 +198,7 @@ multiversion! {
             *s = c.decay * *s + c.take * (g * g);
             *a = *a + c.take * (g - *a);
             *b = c.momentum * *b + c.scaled(g, *s, *a);
-            *p = *p - c.rate * *b;
+            *p -= c.rate * *b;
         }
     }
 }

@@ -132,7 +132,7 @@ multiversion! {
     fn heavy_ball[F: Float](params: &mut [F], gradient: &[F], buffer: &mut [F], rate: F, decay: F, keep: F, take: F) |simd| {
         for ((p, &g), b) in params.iter_mut().zip(gradient).zip(buffer) {
             *b = keep * *b + take * (g + decay * *p);
-            *p = *p - rate * *b;
+            *p -= rate * *b;
         }
     }
 }
@@ -142,7 +142,7 @@ multiversion! {
         for ((p, &g), b) in params.iter_mut().zip(gradient).zip(buffer) {
             let g = g + decay * *p;
             *b = keep * *b + g;
-            *p = *p - rate * (g + momentum * *b);
+            *p -= rate * (g + momentum * *b);
         }
     }
 }

@@ -18,6 +18,10 @@ fn every_kind() -> Vec<OptimizerOptions> {
         r#"{"name": "rmsprop", "centered": true, "momentum": 0.5, "epsilon_in_root": true}"#,
         r#"{"name": "muon", "nesterov": false, "weight_decay": 0.1}"#,
         r#"{"name": "turbo-muon"}"#,
+        r#"{"name": "psgd", "momentum": 0.9, "fit_probability": 0.5}"#,
+        r#"{"name": "psgd", "group": "kronecker"}"#,
+        r#"{"name": "psgd", "group": "x-shaped", "normalizer": "first"}"#,
+        r#"{"name": "psgd", "group": "diagonal"}"#,
     ]
     .iter()
     .map(|text| serde_json::from_str(text).unwrap())
@@ -111,6 +115,11 @@ fn bad_options_name_their_field() {
         (r#"{"name": "rmsprop", "decay": 1.0}"#, "decay"),
         (r#"{"name": "rmsprop", "clip_norm": 0.0}"#, "clip_norm"),
         (r#"{"name": "rmsprop", "clip_value": -2.0}"#, "clip_value"),
+        (r#"{"name": "muon", "smallest_side": 0}"#, "smallest_side"),
+        (r#"{"name": "turbo-muon", "iterations": 6}"#, "iterations"),
+        (r#"{"name": "psgd", "fit_step": 2.5}"#, "fit_step"),
+        (r#"{"name": "psgd", "fit_probability": 0.0}"#, "fit_probability"),
+        (r#"{"name": "psgd", "smoothing": 1.0}"#, "smoothing"),
         (r#"{"name": "sgd", "schedule": {"name": "step", "every": 0}}"#, "schedule.every"),
         (r#"{"name": "sgd", "schedule": {"name": "exponential", "decay": 0.0}}"#, "schedule.decay"),
         (r#"{"name": "sgd", "schedule": {"name": "linear", "final_factor": 2.0}}"#, "schedule.final_factor"),

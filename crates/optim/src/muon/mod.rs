@@ -27,7 +27,7 @@ use serde_bytes::ByteBuf;
 pub use orthogonal::{Coefficients, Normalization, Orthogonalizer};
 
 use crate::adam::{Adam, AdamwOptions};
-use crate::layout::Block;
+use crate::layout::Matrices;
 use crate::optimizer::{Rule, StepInfo, decode, encode, replace};
 use crate::options::{check_common, check_range};
 use crate::{Float, Layout, Schedule};
@@ -165,21 +165,6 @@ pub struct Muon<F> {
     turned: Vec<F>,
 }
 
-/// The matrices `[in, out]` of a block, if it is made of some: weights are `[members, in, out]`, filters
-/// `[members, ..., in, out]`, of which all axes but the first and the last are inputs.
-fn weights(block: &Block, smallest_side: usize) -> Option<impl Iterator<Item = Weight>> {
-    let [members, inner @ .., outputs] = &block.shape[..] else { return None };
-    let (members, outputs) = (*members, *outputs);
-    let inputs: usize = inner.iter().product();
-    let start = block.offset;
-    (!inner.is_empty() && inputs.min(outputs) >= smallest_side).then(move || {
-        (0..members).map(move |member| {
-            let first = start + member * inputs * outputs;
-            Weight { range: first..first + inputs * outputs, inputs, outputs }
-        })
-    })
-}
-
 impl<F: Float> Muon<F> {
     fn new(
         layout: &Layout,
@@ -188,18 +173,21 @@ impl<F: Float> Muon<F> {
         [momentum, look_ahead, weight_decay]: [f64; 3],
         auxiliary: f64,
     ) -> Self {
-        let mut matrices = Vec::new();
+        let mut weights = Vec::new();
         let mut rest: Vec<Range<usize>> = Vec::new();
         for block in layout.blocks() {
-            match (weights(block, smallest_side), rest.last_mut()) {
-                (Some(weights), _) => matrices.extend(weights),
-                (None, Some(last)) if last.end == block.offset => last.end = block.range().end,
-                (None, _) => rest.push(block.range()),
+            match (block.matrices(), rest.last_mut()) {
+                (Some(Matrices { inputs, outputs, .. }), _) if inputs.min(outputs) >= smallest_side => {
+                    let ranges = block.matrices().into_iter().flat_map(Matrices::ranges);
+                    weights.extend(ranges.map(|range| Weight { range, inputs, outputs }));
+                }
+                (_, Some(last)) if last.end == block.offset => last.end = block.range().end,
+                _ => rest.push(block.range()),
             }
         }
         // beta2 and epsilon of the papers' AdamW.
         let adam = AdamwOptions { beta2: 0.95, epsilon: 1e-10, weight_decay, ..AdamwOptions::default() };
-        let len = matrices.iter().map(|weight| weight.range.len());
+        let len = weights.iter().map(|weight| weight.range.len());
         Muon {
             momentum,
             look_ahead,
@@ -207,7 +195,7 @@ impl<F: Float> Muon<F> {
             buffer: vec![F::ZERO; len.clone().sum()],
             direction: vec![F::ZERO; len.clone().max().unwrap_or(0)],
             turned: vec![F::ZERO; len.max().unwrap_or(0)],
-            weights: matrices,
+            weights,
             rest: rest
                 .into_iter()
                 .map(|range| (range.clone(), Adam::decoupled(&adam, range.len())))
@@ -295,7 +283,7 @@ mod tests {
         let options = TurboMuonOptions { momentum: 0.0, ..TurboMuonOptions::default() };
         let mut rule = options.rule::<f64>(&layout(), 1);
         assert_eq!(rule.weights.len(), 3);
-        assert_eq!(rule.rest.iter().map(|(range, _)| range.clone()).collect::<Vec<_>>(), [144..180]);
+        assert_eq!((rule.rest.len(), rule.rest[0].0.clone()), (1, 144..180));
         let gradient: Vec<f64> = (0..layout().len()).map(|i| (i as f64 * 1.7).sin()).collect();
         let mut params = vec![0.0; layout().len()];
         rule.apply(StepInfo { number: 1, learning_rate: 0.1 }, &mut params, &gradient);
