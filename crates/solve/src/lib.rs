@@ -5,9 +5,15 @@
 //! |---|---|
 //! | [`solver`] | the role of all families, [`solve`](solver::solve) and [`Solution`](solver::Solution) |
 //! | [`problem`] | drawn instances as problems of the registry, and their runs |
+//! | [`descent`] | family: descend smooth functions by their gradients |
+//! | [`polar`] | family: the nearest orthogonal matrix |
+//! | [`quasi_newton`] | the curvature that L-BFGS remembers |
 //! | [`ranking`] | family: strengths of players from the games they played |
 
+pub mod descent;
+pub mod polar;
 pub mod problem;
+pub mod quasi_newton;
 pub mod ranking;
 pub mod solver;
 
@@ -20,7 +26,7 @@ pub fn wing() -> Wing {
     Wing {
         name: "solve",
         summary: "iterative solvers: rankings from games",
-        problems: [ranking::problems()].concat(),
+        problems: [ranking::problems(), descent::problems(), polar::problems()].concat(),
         open: |_| None,
     }
 }
