@@ -74,7 +74,16 @@ impl Method<System> for ConjugateGradient {
         let asymmetry = system.matrix.asymmetry();
         if asymmetry > ASYMMETRY {
             return Err(Error::Failed(format!(
-                "conjugate gradients need a symmetric matrix; the two triangles of this one differ by {asymmetry:.1e} of its largest entry"
+                "conjugate gradients need a symmetric matrix; the two triangles of this one differ by {asymmetry:.1e} of its largest entry: take \
+                 gmres or dense-lu"
+            )));
+        }
+        if let Some((row, value)) =
+            system.matrix.diagonal().iter().enumerate().find(|(_, value)| **value <= 0.0)
+        {
+            return Err(Error::Failed(format!(
+                "conjugate gradients need a positive definite matrix; the diagonal of row {} is {value}: take gmres or dense-lu",
+                row + 1
             )));
         }
         let zeros = vec![0.0; system.size()];

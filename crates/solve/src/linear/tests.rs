@@ -126,6 +126,9 @@ fn conjugate_gradients_say_that_a_matrix_is_indefinite_or_unsymmetric() {
     let entry = METHODS.iter().find(|entry| entry.name == "conjugate-gradient").unwrap();
     let error = (entry.make)(&unsymmetric, &Default::default()).err().unwrap().to_string();
     assert!(error.contains("symmetric matrix"), "{error}");
+    let negative = System::new(dense(&[&[1.0, 0.0], &[0.0, -1.0]]), vec![1.0, 1.0]).unwrap();
+    let error = (entry.make)(&negative, &Default::default()).err().unwrap().to_string();
+    assert!(error.contains("row 2 is -1"), "{error}");
 }
 
 /// The cyclic shift: GMRES makes no progress before its last step.
