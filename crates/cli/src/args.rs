@@ -66,6 +66,8 @@ pub enum Command {
     SolveMdp(SolveMdp),
     /// Tell what a policy would earn, from your own log of what another policy did
     EvaluatePolicy(EvaluatePolicy),
+    /// Solve your own sparse system of linear equations
+    Solve(Solve),
     /// Rank players by the games they played, with standard errors
     Rank(Rank),
     /// Print a completion script for your shell
@@ -264,6 +266,27 @@ pub struct EvaluatePolicy {
     /// Set an option of fle, as in --set steps=5000 (here 2000 and learning_rate=0.002 unless set)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+}
+
+/// `quire solve`
+#[derive(Debug, Args)]
+pub struct Solve {
+    /// The matrix, a Matrix Market file
+    pub matrix: PathBuf,
+    /// The right side, a Matrix Market file of one column [default: the matrix times ones, whose solution is known]
+    pub right: Option<PathBuf>,
+    /// The method; without one those that suit the matrix are tried
+    #[arg(long, value_name = "METHOD")]
+    pub method: Option<String>,
+    /// Iterations, at most
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub iterations: u64,
+    /// Set an option of the method, as in --set relaxation=1.9; without a method only tolerance
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Write the solution as a Matrix Market file
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
 }
 
 /// `quire rank`

@@ -42,7 +42,7 @@ fn a_published_ranking_comes_out_with_errors_and_pictures() {
     let words =
         ["rank", games, "--points", "--top", "3", "--ties", "davidson", "--plot", svg.to_str().unwrap()];
     let printed = succeed(out.path(), &[&words[..], &["--csv", csv.to_str().unwrap()]].concat());
-    for part in ["no prior: maximum likelihood", "ties, ν", "3.46", "ELO POINTS", "2 more players", "a.svg"]
+    for part in ["no prior: maximum likelihood", "ties, ν", "3.46", "Elo points", "2 more players", "a.svg"]
     {
         assert!(printed.contains(part), "the output lacks {part}: {printed}");
     }
@@ -64,7 +64,9 @@ fn what_games_cannot_tell_is_said() {
     let path = write(out.path(), "games.csv", "winner,loser\na,b\nb,a\nnew,a\nx,y\n");
     let games = path.to_str().unwrap();
     let printed = succeed(out.path(), &["rank", games]);
-    for part in ["prior of 1", "warning: these games have no finite", "{x, y}", "new, x lost no point"] {
+    for part in
+        ["prior: 1 fictitious", "warning: these games have no finite", "{x, y}", "new, x lost no point"]
+    {
         assert!(printed.contains(part), "the output lacks {part}: {printed}");
     }
     let error = fail(out.path(), &["rank", games, "--prior", "0"], 1);

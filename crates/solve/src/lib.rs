@@ -5,17 +5,27 @@
 //! |---|---|
 //! | [`solver`] | the role of all families, [`solve`](solver::solve) and [`Solution`](solver::Solution) |
 //! | [`problem`] | drawn instances as problems of the registry, and their runs |
+//! | [`linear`] | family: sparse systems of linear equations |
+//! | [`nonlinear`] | family: square systems of nonlinear equations with bounds |
 //! | [`descent`] | family: descend smooth functions by their gradients |
+//! | [`newton`] | family: minimize by Newton steps, and how long to make them |
+//! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
+//! | [`stiff`] | family: stiff ordinary differential equations |
+//! | [`ranking`] | family: strengths of players from the games they played |
 //! | [`polar`] | family: the nearest orthogonal matrix |
 //! | [`quasi_newton`] | the curvature that L-BFGS remembers |
-//! | [`ranking`] | family: strengths of players from the games they played |
 
 pub mod descent;
+pub mod fixed_point;
+pub mod linear;
+pub mod newton;
+pub mod nonlinear;
 pub mod polar;
 pub mod problem;
 pub mod quasi_newton;
 pub mod ranking;
 pub mod solver;
+pub mod stiff;
 
 use quire_core::Wing;
 
@@ -25,8 +35,18 @@ pub use solver::{Solution, Solver, Step, solve};
 pub fn wing() -> Wing {
     Wing {
         name: "solve",
-        summary: "iterative solvers: rankings from games",
-        problems: [ranking::problems(), descent::problems(), polar::problems()].concat(),
+        summary: "iterative solvers: rankings, linear and nonlinear equations, minimization, fixed points, stiff equations",
+        problems: [
+            ranking::problems(),
+            linear::problems(),
+            newton::problems(),
+            nonlinear::problems(),
+            descent::problems(),
+            fixed_point::problems(),
+            stiff::problems(),
+            polar::problems(),
+        ]
+        .concat(),
         open: |_| None,
     }
 }

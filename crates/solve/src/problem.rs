@@ -25,8 +25,8 @@ pub trait World: Send + Sync + 'static {
     /// What is known of the instance that algorithms are not told.
     type Truth: Send + Sync + 'static;
 
-    /// The instance that `seeds` draw.
-    fn draw(&self, seeds: Seeds) -> Result<(Self::Instance, Self::Truth)>;
+    /// The instance that `seed` draws.
+    fn draw(&self, seed: u64) -> Result<(Self::Instance, Self::Truth)>;
 
     /// How good `values` are, by the names of [`World::metrics`].
     fn measure(
@@ -121,7 +121,7 @@ impl<W: World> Problem for SolveProblem<W> {
     fn start(&self, spec: &RunSpec) -> Result<Box<dyn Run>> {
         let card = self.method(&spec.method)?;
         let entry = Entry::find(self.table, self, &spec.method)?;
-        let (instance, truth) = self.world.draw(Seeds::new(spec.seed))?;
+        let (instance, truth) = self.world.draw(spec.seed)?;
         Ok(Box::new(SolveRun {
             options: card.options.with(&[&spec.options])?,
             solver: (entry.make)(&instance, &spec.options)?,
@@ -135,7 +135,7 @@ impl<W: World> Problem for SolveProblem<W> {
     }
 
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
-        let (instance, truth) = self.world.draw(Seeds::new(artefact.seed))?;
+        let (instance, truth) = self.world.draw(artefact.seed)?;
         let values = artefact.numbers(FILE)?;
         if values.len() != self.world.length(&instance) || values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Failed(format!("the numbers in {FILE} do not fit {}", artefact.problem)));
@@ -178,7 +178,8 @@ impl<W: World> SolveRun<W> {
         trace.record(at, "iterations", self.place.iteration as f64);
         trace.record(at, "solved", f64::from(u8::from(solved)));
         let told = self.world.measure(&self.instance, &self.truth, &self.solver.values());
-        for (metric, value) in [("residual", self.place.residual)].into_iter().chain(told) {
+        let own = [("residual", self.place.residual)].into_iter().chain(self.solver.told());
+        for (metric, value) in own.chain(told) {
             if value.is_finite() {
                 trace.record(at, metric, value);
             }

@@ -53,6 +53,11 @@ pub trait Solver<P: ?Sized>: Send {
     /// The work done so far, in the family's unit: passes, products, factorizations.
     fn work(&self) -> f64;
 
+    /// More numbers that a run records, by the names of its problem's metrics.
+    fn told(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
     /// The whole state.
     fn save(&self) -> Vec<u8>;
 

@@ -11,6 +11,7 @@ pub mod rank;
 pub mod report;
 pub mod reproduce;
 pub mod show;
+pub mod solve;
 pub mod solve_mdp;
 pub mod train;
 

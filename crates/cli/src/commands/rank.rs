@@ -93,7 +93,10 @@ fn tell(found: &Ranked, scale: Scale, args: &Rank) {
         count(found.players as u64),
         games(found.games),
         if found.prior > 0.0 {
-            format!("prior of {} wins and losses each", found.prior)
+            format!(
+                "prior: {} fictitious wins and as many losses of each against an average player",
+                found.prior
+            )
         } else {
             "no prior: maximum likelihood".into()
         }
@@ -108,6 +111,7 @@ fn tell(found: &Ranked, scale: Scale, args: &Rank) {
         &terminal::number(found.log_likelihood),
         "natural logarithm, with the prior's part",
     );
+    line("strengths", scale.name, "0 is average");
     let estimate = |estimate: &Estimate, shown: fn(f64) -> f64| {
         let error = estimate.error.map_or(String::new(), |error| format!(" ± {}", terminal::number(error)));
         (format!("{}{error}", terminal::number(estimate.value)), terminal::number(shown(estimate.value)))
@@ -125,7 +129,7 @@ fn tell(found: &Ranked, scale: Scale, args: &Rank) {
     let mut header = vec![
         "rank",
         "player",
-        scale.name,
+        "strength",
         "± error",
         "95 % interval",
         "ranks",

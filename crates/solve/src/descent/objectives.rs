@@ -202,7 +202,8 @@ impl World for Function {
     type Instance = Descent;
     type Truth = Minimum;
 
-    fn draw(&self, seeds: Seeds) -> Result<(Descent, Minimum)> {
+    fn draw(&self, seed: u64) -> Result<(Descent, Minimum)> {
+        let seeds = Seeds::new(seed);
         let (objective, value) = self.make(seeds);
         let start = vec![0.0; objective.dimension()];
         // Two copies of the function: one that methods see, one to measure by.

@@ -81,8 +81,8 @@ impl World for Matrices {
     /// The polar factor.
     type Truth = DMatrix<f64>;
 
-    fn draw(&self, seeds: Seeds) -> Result<(DMatrix<f64>, DMatrix<f64>)> {
-        let mut rng = seeds.stream("entries");
+    fn draw(&self, seed: u64) -> Result<(DMatrix<f64>, DMatrix<f64>)> {
+        let mut rng = Seeds::new(seed).stream("entries");
         let matrix = DMatrix::from_fn(self.size, self.size, |_, _| self.entries.draw(&mut rng));
         let polar = polar_factor(&matrix);
         Ok((matrix, polar))
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn four_iterations_leave_the_published_error_and_the_decomposition_none() {
         let problem = Matrices { size: 64, entries: Entries::Normal };
-        let (matrix, truth) = problem.draw(Seeds::new(1)).unwrap();
+        let (matrix, truth) = problem.draw(1).unwrap();
         let mut turbo = TurboMuon::new(&matrix, TurboMuonOptions::default()).unwrap();
         let found = solve(&mut turbo, &matrix, 10);
         assert!(found.is_converged() && found.iterations == 4 && found.work == 12.0);

@@ -59,7 +59,7 @@ impl Method<League> for Lbfgs {
     const ABOUT: About = About {
         name: "bradley-terry-lbfgs",
         summary: "Bradley-Terry strengths by L-BFGS on the log-likelihood",
-        when: "A general-purpose rival of newman; it has no use of its own here.",
+        when: "A general-purpose rival of newman: few passes on dense leagues, but its stopping rule says less of its error.",
         wing: "solve",
         family: "ranking",
         paper: None,

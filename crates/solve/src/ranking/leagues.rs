@@ -183,8 +183,8 @@ impl World for Leagues {
 
     const SCORE: &'static str = "log_loss";
 
-    fn draw(&self, seeds: Seeds) -> Result<(League, Drawn)> {
-        let mut rng = seeds.stream("league");
+    fn draw(&self, seed: u64) -> Result<(League, Drawn)> {
+        let mut rng = Seeds::new(seed).stream("league");
         let strengths: Vec<f64> =
             (0..self.players).map(|_| self.spread * rng.sample::<f64, _>(StandardNormal)).collect();
         let list: Vec<Game> = (0..self.games)

@@ -163,8 +163,8 @@ impl Method<League> for Newman {
     const ABOUT: About = About {
         name: "newman",
         summary: "Bradley-Terry strengths by Newman's iteration, in place",
-        when: "The first choice for rankings of any size: no line search, nothing to tune, a few dozen sweeps where games \
-               connect players well. Where they hang together by a thread, as in a long chain, Newton's method needs fewer passes.",
+        when: "The first choice for rankings of any size: nothing to tune, no line search, a pass is a division a game. Where every player has \
+               dozens of games, Newton's method and L-BFGS need fewer passes, and for more than eight digits Newton's always does.",
         wing: "solve",
         family: "ranking",
         paper: Some(PAPER),

@@ -90,8 +90,8 @@ impl Method<League> for Newton {
     const ABOUT: About = About {
         name: "bradley-terry-newton",
         summary: "Bradley-Terry strengths by Newton's method with conjugate gradients",
-        when: "Where games connect players badly (chains, grids, leagues joined by few games) or a solution to many digits is \
-               wanted. On well-connected games newman needs fewer passes to the usual 1e-6.",
+        when: "For a solution to many digits, or leagues where every player has dozens of games. On sparse games and chains newman needs \
+               fewer passes to the usual 1e-6, and each costs less.",
         wing: "solve",
         family: "ranking",
         paper: None,

@@ -135,7 +135,7 @@ fn davidsons_ties_on_the_same_games() {
 #[test]
 fn at_the_fixed_point_expected_wins_are_observed_wins() {
     let leagues = Leagues { players: 40, games: 1500, spread: 1.0, schedule: Schedule::Random, ties: false };
-    let (drawn, _) = leagues.draw(quire_core::Seeds::new(3)).unwrap();
+    let (drawn, _) = leagues.draw(3).unwrap();
     let league = league(40, drawn.list, 0.0);
     let values = newman(&league, 0.0, 1e-13).values;
     for i in 0..40 {
@@ -175,7 +175,7 @@ fn minorization_never_lowers_the_likelihood() {
 fn smaller_alpha_takes_fewer_sweeps_and_all_at_once_takes_more() {
     // α in {1, 0.5, 0} on a chain; synchronously the last takes longer.
     let chain = Leagues { players: 30, games: 600, spread: 0.5, schedule: Schedule::Chain, ties: false };
-    let (league, drawn) = chain.draw(quire_core::Seeds::new(0)).unwrap();
+    let (league, drawn) = chain.draw(0).unwrap();
     let sweeps = [1.0, 0.5, 0.0].map(|alpha| newman(&league, alpha, 1e-6).iterations);
     assert!(sweeps[0] > sweeps[1] && sweeps[1] > sweeps[2] && sweeps[0] > 2 * sweeps[2], "{sweeps:?}");
     let options = NewmanOptions { in_place: false, ..NewmanOptions::default() };
@@ -244,7 +244,7 @@ fn errors_by_conjugate_gradients_are_those_of_the_dense_inverse() {
     for (ties, prior) in [(Ties::HalfWin, 0.0), (Ties::Davidson, 1.0), (Ties::Davidson, 0.0)] {
         let leagues =
             Leagues { players: 60, games: 3000, spread: 0.8, schedule: Schedule::Random, ties: true };
-        let (drawn, _) = leagues.draw(quire_core::Seeds::new(1)).unwrap();
+        let (drawn, _) = leagues.draw(1).unwrap();
         let league = League::new(60, drawn.list, Model { prior, ties, home: true }).unwrap();
         let values = newton(&league);
         let dense = covariance(&league, &values).unwrap();
@@ -269,7 +269,7 @@ fn standard_errors_are_the_spread_over_drawn_leagues() {
     let leagues = Leagues { players: 10, games: 2000, spread: 0.5, schedule: Schedule::Random, ties: false };
     let (mut inside, mut all) = (0, 0);
     for seed in 0..60 {
-        let (drawn, fresh) = leagues.draw(quire_core::Seeds::new(100 + seed)).unwrap();
+        let (drawn, fresh) = leagues.draw(100 + seed).unwrap();
         let league = league(10, drawn.list, 0.0);
         let values = newton(&league);
         let errors = standard_errors(&league, &values, &(0..10).collect::<Vec<_>>()).unwrap();
@@ -287,7 +287,7 @@ fn standard_errors_are_the_spread_over_drawn_leagues() {
 #[test]
 fn derivatives_of_the_likelihood_agree_with_differences() {
     let leagues = Leagues { players: 8, games: 120, spread: 1.0, schedule: Schedule::Random, ties: true };
-    let (league, drawn) = leagues.draw(quire_core::Seeds::new(2)).unwrap();
+    let (league, drawn) = leagues.draw(2).unwrap();
     let mut likelihood = likelihood::Likelihood::new(&league);
     let values: Vec<f64> =
         drawn.solution.iter().enumerate().map(|(k, v)| v + 0.1 * (k as f64).sin()).collect();

@@ -1,0 +1,158 @@
+//! Family: iterate a nonexpansive operator to a fixed point - or find that it has none, with a certificate.
+//!
+//! First-order solvers iterate an operator T with ‖T x - T y‖ <= ‖x - y‖. Where their problem is infeasible, T has no fixed point, and x - T x
+//! tends to the infimal displacement vector v, the point of least norm in the closure of the range of I - T: v ≠ 0 certifies it. A method keeps
+//! two estimates of v, the residual r_k = x_k - T x_k and the normalized iterate n_k, and stops
+//!
+//! - at a fixed point, if ‖r_k‖ is at most `fixed_tolerance`;
+//! - at infeasibility, if ‖r_k - n_k‖ <= `agreement` (1 + ‖r_k‖) and the operator's own certificate accepts r_k.
+//!
+//! The rule is ours. Where neither happens the problem is undecided, as weakly infeasible ones (v = 0 without a fixed point) stay. A
+//! solution is laid out as x_k, r_k, n_k.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`halpern`] | the anchored iteration of Halpern |
+//! | [`plain`] | the plain iteration, and differences of its iterates with restarts |
+//! | [`operators`] | rotations that drift, Douglas-Rachford on two sets, PDHG on linear programs |
+//! | [`problems`](mod@problems) | the problems |
+
+pub mod halpern;
+pub mod operators;
+pub mod plain;
+pub mod problems;
+
+use quire_core::{Entry, Options, Paper, Reason, Result, options};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use problems::problems;
+
+use crate::solver::{Make, Step, entry};
+
+/// The paper.
+pub const PAPER: Paper = Paper {
+    slug: "infeasibility-detection",
+    title: "Accelerated Infeasibility Detection of Constrained Optimization and Fixed-Point Iterations",
+    arxiv: "2303.15876",
+};
+
+/// A nonexpansive operator.
+pub trait Operator: Send + Sync {
+    /// The number of coordinates.
+    fn dimension(&self) -> usize;
+
+    /// T x, into `out`.
+    fn apply(&self, x: &[f64], out: &mut [f64]);
+
+    /// The square of the norm in which T is nonexpansive.
+    fn square(&self, x: &[f64]) -> f64 {
+        x.iter().map(|x| x * x).sum()
+    }
+
+    /// What this displacement x - T x proves, if it proves that there is no fixed point.
+    fn certificate(&self, displacement: &[f64]) -> Option<String>;
+}
+
+/// An operator and where to begin.
+pub struct FixedPoint {
+    /// T.
+    pub operator: Box<dyn Operator>,
+    /// x_0.
+    pub start: Vec<f64>,
+}
+
+/// Options of the methods of this family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FixedPointOptions {
+    /// A fixed point is found when ‖x - T x‖ is at most this.
+    #[schemars(range(min = 0.0))]
+    pub fixed_tolerance: f64,
+    /// Infeasibility is claimed only if the two estimates of the displacement v differ by at most this part of 1 + ‖r‖; 0 never claims it.
+    #[schemars(range(min = 0.0))]
+    pub agreement: f64,
+}
+
+impl Default for FixedPointOptions {
+    fn default() -> Self {
+        FixedPointOptions { fixed_tolerance: 1e-9, agreement: 1e-2 }
+    }
+}
+
+impl Options for FixedPointOptions {}
+
+/// The methods of this family.
+pub const METHODS: &[Entry<Make<FixedPoint>>] = &[
+    entry::<FixedPoint, halpern::Halpern>(),
+    entry::<FixedPoint, plain::Plain>(),
+    entry::<FixedPoint, plain::RestartedDifferences>(),
+];
+
+/// Where a method stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// k.
+    pub iteration: u64,
+    /// x_k.
+    pub x: Vec<f64>,
+    /// T x_k.
+    pub image: Vec<f64>,
+    /// What normalized iterates are measured from, and its k.
+    pub anchor: (Vec<f64>, u64),
+    /// r_k.
+    pub residual: Vec<f64>,
+    /// n_k.
+    pub normalized: Vec<f64>,
+}
+
+impl Place {
+    fn new(problem: &FixedPoint) -> Self {
+        let zeros = vec![0.0; problem.start.len()];
+        let mut image = zeros.clone();
+        problem.operator.apply(&problem.start, &mut image);
+        Place {
+            iteration: 0,
+            x: problem.start.clone(),
+            image,
+            anchor: (problem.start.clone(), 0),
+            residual: zeros.clone(),
+            normalized: zeros,
+        }
+    }
+
+    /// Takes in x_{k+1}, which has been written into `x`, and judges; n = `factor` (anchor - x)/(k - its k).
+    fn judge(&mut self, problem: &FixedPoint, options: &FixedPointOptions, factor: f64) -> Step {
+        self.iteration += 1;
+        problem.operator.apply(&self.x, &mut self.image);
+        let scale = factor / (self.iteration - self.anchor.1).max(1) as f64;
+        for i in 0..self.x.len() {
+            self.residual[i] = self.x[i] - self.image[i];
+            self.normalized[i] = scale * (self.anchor.0[i] - self.x[i]);
+        }
+        let length = |x: &[f64]| problem.operator.square(x).max(0.0).sqrt();
+        let residual = length(&self.residual);
+        let step = Step::judged(residual, options.fixed_tolerance, "displacement ‖x - Tx‖");
+        if step.done.is_some() || options.agreement == 0.0 {
+            return step;
+        }
+        let difference: Vec<f64> = self.residual.iter().zip(&self.normalized).map(|(r, n)| r - n).collect();
+        if length(&difference) > options.agreement * (1.0 + residual) {
+            return step;
+        }
+        let proof = problem.operator.certificate(&self.residual);
+        Step { residual, done: proof.map(|proof| Reason::Converged(format!("infeasible: {proof}"))) }
+    }
+
+    fn values(&self) -> Vec<f64> {
+        [&self.x[..], &self.residual, &self.normalized].concat()
+    }
+}
+
+fn checked(problem: &FixedPoint, options: &FixedPointOptions) -> Result<Place> {
+    options::check(options)?;
+    Ok(Place::new(problem))
+}
+
+#[cfg(test)]
+mod tests;

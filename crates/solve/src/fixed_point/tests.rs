@@ -1,0 +1,189 @@
+//! Exact orbits, the bounds at every k, certificates.
+
+use quire_core::{OptionMap, Seeds};
+
+use super::halpern::{self, Halpern};
+use super::operators::{Drift, LineAndDisc, LinearProgram};
+use super::plain::{self, Plain, RestartedDifferences};
+use super::problems::Kind;
+use super::*;
+use crate::problem::World;
+use crate::solver::{Method, Solver, solve};
+
+const ON_AND_ON: FixedPointOptions = FixedPointOptions { fixed_tolerance: 0.0, agreement: 0.0 };
+
+fn errors(
+    problem: &FixedPoint,
+    v: &[f64],
+    solver: &mut dyn Solver<FixedPoint>,
+    steps: u64,
+) -> Vec<(f64, f64)> {
+    let n = v.len();
+    let square = |a: &[f64]| a.iter().zip(v).map(|(a, v)| (a - v).powi(2)).sum::<f64>();
+    (0..steps)
+        .map(|_| {
+            solver.iterate(problem).unwrap();
+            let values = solver.values();
+            (square(&values[n..2 * n]), square(&values[2 * n..]))
+        })
+        .collect()
+}
+
+#[test]
+fn a_pure_drift_is_known_from_the_first_step() {
+    let problem = FixedPoint {
+        operator: Box::new(Drift { angle: 0.0, length: 0.3, part: 1.0 }),
+        start: vec![2.0, -1.0, 4.0],
+    };
+    let mut halpern = Halpern::new(&problem, ON_AND_ON).unwrap();
+    for k in 1..=200 {
+        halpern.iterate(&problem).unwrap();
+        let expected = [2.0, -1.0, 4.0 - 0.15 * f64::from(k)];
+        halpern.values().iter().zip(expected).for_each(|(x, e)| assert!((x - e).abs() < 1e-12));
+    }
+    for solver in [
+        &mut Halpern::new(&problem, ON_AND_ON).unwrap() as &mut dyn Solver<FixedPoint>,
+        &mut Plain::new(&problem, ON_AND_ON).unwrap(),
+        &mut RestartedDifferences::new(&problem, ON_AND_ON).unwrap(),
+    ] {
+        for (r, n) in errors(&problem, &[0.0, 0.0, 0.3], solver, 200) {
+            assert!(r < 1e-24 && n < 1e-24, "{r} {n}");
+        }
+    }
+}
+
+#[test]
+fn the_bounds_hold_at_every_step() {
+    for kind in [Kind::Drift(1.0), Kind::Drift(0.5), Kind::Sets] {
+        for seed in 0..4 {
+            let (problem, truth) = kind.draw(seed).unwrap();
+            let (v, scale) = (truth.v.unwrap(), truth.distance * truth.distance);
+            let steps = 2000;
+            let anchored = errors(&problem, &v, &mut Halpern::new(&problem, ON_AND_ON).unwrap(), steps);
+            let plain = errors(&problem, &v, &mut Plain::new(&problem, ON_AND_ON).unwrap(), steps);
+            let mut before = f64::INFINITY;
+            for k in 1..=steps {
+                let at = k as usize - 1;
+                let slack = 1e-12;
+                assert!(anchored[at].0 <= halpern::residual_bound(k) * scale + slack, "{kind:?} {k}");
+                assert!(anchored[at].1 <= halpern::normalized_bound(k) * scale + slack, "{kind:?} {k}");
+                assert!(plain[at].1 <= plain::normalized_bound(k) * scale + slack, "{kind:?} {k}");
+                if kind != Kind::Drift(1.0) {
+                    // Half-averaged: the drift by construction, Douglas-Rachford by nature.
+                    assert!(plain[at].0 <= plain::residual_bound(k, 0.5) * scale + slack, "{kind:?} {k}");
+                    assert!(plain[at].0 <= before + slack);
+                    before = plain[at].0;
+                }
+            }
+        }
+    }
+    // The value that is quoted for 25 steps, and the tight worst case found by a checker.
+    assert!((halpern::residual_bound(25) - 0.036_641_7).abs() < 1e-7);
+    let (problem, truth) = Kind::Drift(1.0).draw(0).unwrap();
+    let all = errors(&problem, &truth.v.unwrap(), &mut Halpern::new(&problem, ON_AND_ON).unwrap(), 25);
+    assert!(all[24].0 <= 0.026_788_8 * 2.0);
+}
+
+#[test]
+fn numbers_of_an_independent_run() {
+    // ‖·‖²/R² at k = 100, 1000, 10000 on the drifting rotation, to the digits that were printed.
+    let near = |found: f64, expected: f64, part: f64| {
+        assert!((found / expected - 1.0).abs() < part, "{found} {expected}")
+    };
+    let run = |kind: Kind, halpern: bool| {
+        let (problem, truth) = kind.draw(0).unwrap();
+        let mut solver: Box<dyn Solver<FixedPoint>> = if halpern {
+            Box::new(Halpern::new(&problem, ON_AND_ON).unwrap())
+        } else {
+            Box::new(Plain::new(&problem, ON_AND_ON).unwrap())
+        };
+        let all = errors(&problem, &truth.v.unwrap(), &mut *solver, 10_000);
+        [100, 1000, 10_000].map(|k| (all[k - 1].0 / 2.0, all[k - 1].1 / 2.0))
+    };
+    let [a, b, c] = run(Kind::Drift(1.0), true);
+    near(a.0, 2.1e-4, 0.05);
+    near(b.0, 4.0e-6, 0.05);
+    near(c.0, 6e-11, 0.2);
+    near(b.1, 4e-6, 0.15);
+    near(c.1, 4e-8, 0.15);
+    // The plain residual never converges.
+    run(Kind::Drift(1.0), false).iter().for_each(|found| near(found.0, 6.2e-3, 0.01));
+    let [a, b, c] = run(Kind::Drift(0.5), false);
+    near(a.0, 1.3e-3, 0.05);
+    near(b.0, 3.3e-4, 0.05);
+    near(c.0, 3e-10, 0.1);
+    let [a, b, c] = run(Kind::Drift(0.5), true);
+    near(a.0, 3.1e-4, 0.05);
+    near(b.0, 1.25e-6, 0.05);
+    near(c.0, 1e-8, 0.2);
+}
+
+#[test]
+fn consistent_problems_converge_at_halperns_rate() {
+    let problem = FixedPoint {
+        operator: Box::new(Drift { angle: 1.0, length: 0.0, part: 1.0 }),
+        start: vec![1.0, 1.0, 5.0],
+    };
+    let mut halpern = Halpern::new(&problem, ON_AND_ON).unwrap();
+    for (index, (r, _)) in errors(&problem, &[0.0; 3], &mut halpern, 500).into_iter().enumerate() {
+        let k = index as f64 + 1.0;
+        assert!(r.sqrt() <= 2.0 * 2.0_f64.sqrt() / (k + 1.0) + 1e-12);
+    }
+}
+
+#[test]
+fn sets_are_as_far_apart_as_they_are() {
+    for (height, radius) in [(2.0, 1.0), (3.5, 0.25)] {
+        let problem =
+            FixedPoint { operator: Box::new(LineAndDisc { height, radius }), start: vec![3.0, 1.0] };
+        let set = FixedPointOptions { agreement: 1e-3, ..FixedPointOptions::default() };
+        let found = solve(&mut Plain::new(&problem, set).unwrap(), &problem, 100_000);
+        assert!(found.reason.to_string().contains("apart"), "{}", found.reason);
+        assert!((found.values[3].abs() - (height - radius)).abs() < 1e-4, "{:?}", found.values);
+    }
+    // Where they meet, nothing is claimed.
+    let meet =
+        FixedPoint { operator: Box::new(LineAndDisc { height: 1.0, radius: 1.5 }), start: vec![3.0, 1.0] };
+    let found = solve(&mut Plain::new(&meet, FixedPointOptions::default()).unwrap(), &meet, 100_000);
+    assert!(found.reason.to_string().contains("displacement"), "{}", found.reason);
+}
+
+#[test]
+fn linear_programs_are_certified_or_not_called_infeasible() {
+    for seed in 0..4 {
+        let (problem, _) = Kind::Program { feasible: false }.draw(seed).unwrap();
+        let found = solve(&mut Plain::new(&problem, FixedPointOptions::default()).unwrap(), &problem, 20_000);
+        assert!(found.reason.to_string().contains("infeasible"), "seed {seed}: {}", found.reason);
+        let (problem, _) = Kind::Program { feasible: true }.draw(seed).unwrap();
+        let mut halpern = Halpern::new(&problem, FixedPointOptions::default()).unwrap();
+        let mut plain = Plain::new(&problem, FixedPointOptions::default()).unwrap();
+        for solver in [&mut halpern as &mut dyn Solver<FixedPoint>, &mut plain] {
+            let found = solve(solver, &problem, 10_000);
+            assert!(!found.reason.to_string().contains("infeasible"), "seed {seed}: {}", found.reason);
+            let (first, last) = (found.residuals[0], found.residuals[found.residuals.len() - 1]);
+            assert!(last < 0.05 * first, "seed {seed}: {last} after {first}");
+        }
+    }
+}
+
+#[test]
+fn pdhg_is_nonexpansive_in_its_norm() {
+    let program = LinearProgram::infeasible(6, 9, &mut Seeds::new(3).stream("lp"));
+    let point = |shift: f64| (0..15).map(|i| (shift + f64::from(i) * 1.7).sin() * 3.0).collect::<Vec<f64>>();
+    for (a, b) in [(0.0, 1.0), (2.0, -4.0), (10.0, 11.0)] {
+        let (x, y) = (point(a), point(b));
+        let (mut tx, mut ty) = (vec![0.0; 15], vec![0.0; 15]);
+        program.apply(&x, &mut tx);
+        program.apply(&y, &mut ty);
+        let square =
+            |a: &[f64], b: &[f64]| program.square(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>());
+        assert!(square(&tx, &ty) <= square(&x, &y) * (1.0 + 1e-12));
+    }
+}
+
+#[test]
+fn bad_options_are_named() {
+    let (problem, _) = Kind::Sets.draw(0).unwrap();
+    let set: OptionMap = [("agreement".to_owned(), (-1.0).into())].into_iter().collect();
+    assert!((METHODS[0].make)(&problem, &set).err().unwrap().to_string().contains("agreement"));
+}

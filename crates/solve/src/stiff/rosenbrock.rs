@@ -1,0 +1,90 @@
+//! Rosenbrock methods: ROS2 (Verwer et al. 1999), of order 2 for any J, and ROS3 (Sandu et al. 1997), of order 3 with the exact one.
+//!
+//! In the form without products with J: with W = I/(γ h) - J,
+//!
+//! > W U_i = f(y + Σ a_ij U_j) + Σ_j (c_ij/h) U_j      y⁺ = y + Σ m_i U_i
+
+use nalgebra::DVector;
+use quire_core::{About, Options, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Jacobian, Scheme, Stepper, baseline};
+
+/// Options of `rosenbrock`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RosenbrockOptions {
+    /// The order: ROS2 or ROS3.
+    #[schemars(range(min = 2, max = 3))]
+    pub order: u32,
+    /// Steps from the start to the end.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub steps: u64,
+    /// J; ROS3 has order 3 with the exact one only.
+    pub jacobian: Jacobian,
+}
+
+impl Default for RosenbrockOptions {
+    fn default() -> Self {
+        RosenbrockOptions { order: 3, steps: 256, jacobian: Jacobian::Exact }
+    }
+}
+
+impl Options for RosenbrockOptions {}
+
+/// The method.
+pub struct Rosenbrock {
+    order: u32,
+}
+
+/// γ of ROS2: 1 + 1/√2 is L-stable, and so is 1 - 1/√2, with a smaller error.
+const GAMMA_2: f64 = 1.0 - std::f64::consts::FRAC_1_SQRT_2;
+/// γ of ROS3.
+const GAMMA_3: f64 = 0.435_866_521_508_459;
+/// c_21, c_31, c_32 of ROS3.
+const C: [f64; 3] = [-1.015_617_108_387_770_2, 4.075_995_645_253_77, 9.207_679_429_833_08];
+/// m_i of ROS3.
+const M: [f64; 3] = [1.0, 6.169_794_704_382_825, -0.427_722_565_432_185_73];
+
+impl Scheme for Rosenbrock {
+    type Options = RosenbrockOptions;
+
+    const ABOUT: About = baseline(
+        "rosenbrock",
+        "The Rosenbrock methods ROS2 and ROS3: one factorization a step, no iterations",
+        "The usual choice for stiff equations at low accuracy with an exact Jacobian; L-stable.",
+    );
+
+    fn plan(options: &RosenbrockOptions) -> (u64, Jacobian) {
+        (options.steps, options.jacobian)
+    }
+
+    fn new(options: &RosenbrockOptions) -> Result<Self> {
+        Ok(Rosenbrock { order: options.order })
+    }
+
+    fn shifts(&self) -> Vec<f64> {
+        vec![if self.order == 2 { GAMMA_2 } else { GAMMA_3 }]
+    }
+
+    fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>> {
+        let h = at.h;
+        if self.order == 2 {
+            // (I - γhJ) k_1 = f(y), (I - γhJ) k_2 = f(y + h k_1) - 2 k_1, y⁺ = y + 3/2 h k_1 + 1/2 h k_2.
+            let first = at.slope(y);
+            let k1 = at.solve(0, &first)?;
+            let second = at.slope(&(y + &k1 * h)) - &k1 * 2.0;
+            let k2 = at.solve(0, &second)?;
+            return Ok(y + k1 * (1.5 * h) + k2 * (0.5 * h));
+        }
+        // W⁻¹ r = γ h (I - γhJ)⁻¹ r. Both later stages are at y + U_1.
+        let scale = GAMMA_3 * h;
+        let slope = at.slope(y);
+        let u1 = at.solve(0, &slope)? * scale;
+        let later = at.slope(&(y + &u1));
+        let u2 = at.solve(0, &(&later + &u1 * (C[0] / h)))? * scale;
+        let u3 = at.solve(0, &(later + &u1 * (C[1] / h) + &u2 * (C[2] / h)))? * scale;
+        Ok(y + u1 * M[0] + u2 * M[1] + u3 * M[2])
+    }
+}

@@ -1,0 +1,303 @@
+//! Order conditions, stability functions, errors of an independent run.
+
+use nalgebra::Complex;
+use quire_core::OptionMap;
+
+use super::equations::{Burgers, Kind, Linear};
+use super::tase::{Filter, Tableau, classical, ms2, ms3, singly, weights};
+use super::*;
+use crate::solver::solve;
+
+fn powers(filter: &Filter) -> &[f64] {
+    match filter {
+        Filter::Powers(betas) => betas,
+        Filter::Sum(_) => panic!("one α only"),
+    }
+}
+
+fn by(method: &str, set: serde_json::Value, problem: &InitialValue) -> DVector<f64> {
+    let entry = METHODS.iter().find(|entry| entry.name == method).unwrap();
+    let mut solver = (entry.make)(problem, set.as_object().unwrap()).unwrap();
+    let found = solve(&mut *solver, problem, u64::MAX);
+    assert!(found.is_converged(), "{method}: {}", found.reason);
+    DVector::from_vec(found.values)
+}
+
+/// How far each condition for any J is from being met: those of order 1, 2, 3.
+fn conditions(tableau: &Tableau) -> [Vec<f64>; 3] {
+    let s = tableau.b.len();
+    let alpha = tableau.alphas[0];
+    let moment = |i: usize, weight: &dyn Fn(f64) -> f64| -> f64 {
+        let betas = powers(&tableau.filters[i]).iter().enumerate();
+        betas.map(|(l, beta)| weight(l as f64 + 1.0) * beta).sum()
+    };
+    let tau: Vec<f64> = (0..s).map(|i| alpha * moment(i, &|l| l)).collect();
+    let sigma: Vec<f64> = (0..s).map(|i| alpha * alpha * moment(i, &|l| l * (l + 1.0) / 2.0)).collect();
+    let c: Vec<f64> = tableau.a.iter().map(|row| row.iter().sum()).collect();
+    let times_a = |v: &[f64]| -> Vec<f64> {
+        tableau.a.iter().map(|row| row.iter().zip(v).map(|(a, v)| a * v).sum()).collect()
+    };
+    let b = |v: &dyn Fn(usize) -> f64| -> f64 { (0..s).map(|i| tableau.b[i] * v(i)).sum() };
+    let (ac, at) = (times_a(&c), times_a(&tau));
+    let sums = (0..s).map(|i| moment(i, &|_| 1.0) - 1.0);
+    [
+        sums.chain([b(&|_| 1.0) - 1.0]).collect(),
+        vec![b(&|i| c[i]) - 0.5, b(&|i| tau[i])],
+        vec![
+            b(&|i| c[i] * c[i]) - 1.0 / 3.0,
+            b(&|i| ac[i]) - 1.0 / 6.0,
+            b(&|i| at[i]),
+            b(&|i| tau[i] * c[i]),
+            b(&|i| sigma[i]),
+        ],
+    ]
+}
+
+#[test]
+fn order_conditions_are_met() {
+    for (tableau, order) in
+        [(ms2(), 2), (ms3(), 3), (singly(2, 1.0).unwrap(), 2), (singly(3, 1.8).unwrap(), 3)]
+    {
+        for off in conditions(&tableau)[..order].iter().flatten() {
+            assert!(off.abs() < 1e-14, "{tableau:?}: {off}");
+        }
+    }
+    // ms2 has order 2 by sums alone: single stages do not.
+    assert!((ms2().filters[0] != ms2().filters[1]) && powers(&ms2().filters[0]) == [1.0]);
+    let ms3 = ms3();
+    let expected = [[1.0, 1.0, -1.0], [1.75, -0.5, -0.25], [11.0 / 3.0, -13.0 / 3.0, 5.0 / 3.0]];
+    for (filter, expected) in ms3.filters.iter().zip(expected) {
+        powers(filter).iter().zip(expected).for_each(|(a, b)| assert!((a - b).abs() < 1e-14));
+    }
+}
+
+#[test]
+fn coefficients_are_the_numbers_that_were_derived() {
+    let ms2 = ms2();
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-14, "{a} {b}");
+    near(ms2.b[1], 2.750_979_895_056_049_3);
+    near(ms2.b[0], -1.750_979_895_056_049_3);
+    near(ms2.a[1][0], 0.181_753_418_445_034_8);
+    near(powers(&ms2.filters[1])[1], -0.363_506_836_890_069_6);
+    let root = |a: f64| a.powi(3) - 3.0 * a * a + 1.5 * a - 1.0 / 6.0;
+    near(root(ms2.alphas[0]), 0.0);
+    let alpha = ms3().alphas[0];
+    near(alpha.powi(3) - 3.0 * alpha * alpha + 77.0 / 24.0 * alpha - 77.0 / 72.0, 0.0);
+    for order in 2..=4 {
+        let alphas = classical(order).unwrap().alphas;
+        let gammas = weights(&alphas);
+        for k in 0..order {
+            let sum: f64 = gammas.iter().zip(&alphas).map(|(g, a)| g * a.powi(k as i32)).sum();
+            let size: f64 = gammas.iter().zip(&alphas).map(|(g, a)| (g * a.powi(k as i32)).abs()).sum();
+            assert!((sum - f64::from(k == 0)).abs() < 1e-13 * size.max(1.0), "{order} {k}: {sum}");
+        }
+    }
+    assert!(singly(5, 1.0).is_err());
+}
+
+#[test]
+fn stability_functions_are_what_they_should_be() {
+    // Midpoint with T_1 = u, T_2 = 2u - u², α = 1: (1 - 2z + z²/2)/(1 - z)³.
+    let tableau = Tableau {
+        a: vec![vec![], vec![0.5]],
+        b: vec![0.0, 1.0],
+        filters: vec![Filter::Powers(vec![1.0]), Filter::Powers(vec![2.0, -1.0])],
+        alphas: vec![1.0],
+    };
+    for z in [Complex::new(-0.7, 0.0), Complex::new(-3.0, 2.0), Complex::new(0.1, -4.0)] {
+        let one = Complex::new(1.0, 0.0);
+        let expected = (one - z * 2.0 + z * z * 0.5) / (one - z).powi(3);
+        assert!((tableau.stability(z, false) - expected).norm() < 1e-13);
+    }
+    let infinity = Complex::new(f64::NAN, 0.0);
+    for tableau in [ms2(), ms3()] {
+        assert!(tableau.stability(infinity, true).norm() < 1e-12);
+        let far = tableau.stability(Complex::new(-1e12, 0.0), false).norm();
+        assert!(far < 1e-10, "{far}");
+    }
+    // |R(∞)| of singly order 3: |1 - 3/α + 9/(2α²) - 9/(2α³)|.
+    let alpha = 1.8_f64;
+    let expected = (1.0 - 3.0 / alpha + 4.5 / alpha.powi(2) - 4.5 / alpha.powi(3)).abs();
+    let found = singly(3, alpha).unwrap().stability(infinity, true).norm();
+    assert!((found - expected).abs() < 1e-13, "{found} {expected}");
+    // Along the imaginary axis ms2 is stable, and ms3 nearly so.
+    let largest = |tableau: &Tableau| {
+        let along =
+            (0..4000).map(|k| tableau.stability(Complex::new(0.0, 0.01 * f64::from(k)), false).norm());
+        along.fold(0.0, f64::max)
+    };
+    assert!(largest(&ms2()) <= 1.0 + 1e-12, "{}", largest(&ms2()));
+    let ms3_most = largest(&ms3());
+    assert!((1.0014..1.0016).contains(&ms3_most), "{ms3_most}");
+}
+
+#[test]
+fn errors_on_burgers_are_those_of_an_independent_run() {
+    let problem = Kind::Burgers(32).with(1.0);
+    let truth = Kind::Burgers(32).reference(&problem).unwrap();
+    let error = |method: &str, order: u32, jacobian: &str, steps: u64| {
+        let set = serde_json::json!({ "order": order, "steps": steps, "jacobian": jacobian });
+        (by(method, set, &problem) - &truth).amax()
+    };
+    for (method, order, jacobian, few, many) in [
+        ("rk-tase", 2, "exact", 1.7e-2, 1.1e-4),
+        ("singly-rk-tase", 2, "exact", 5.7e-3, 2.8e-5),
+        ("ms-rk-tase", 2, "exact", 2.1e-4, 7.8e-7),
+        ("rk-tase", 3, "exact", 3.3e-3, 1.3e-6),
+        ("singly-rk-tase", 3, "exact", 2.9e-3, 1.1e-6),
+        ("ms-rk-tase", 3, "exact", 5.5e-5, 1.6e-8),
+        ("singly-rk-tase", 2, "frozen", 8e-4, 3.7e-6),
+        ("ms-rk-tase", 2, "frozen", 1.4e-3, 5.2e-6),
+        ("singly-rk-tase", 3, "frozen", 6.5e-4, 4.7e-7),
+        ("ms-rk-tase", 3, "frozen", 4.8e-5, 2.5e-8),
+    ] {
+        for (steps, expected) in [(64, few), (1024, many)] {
+            let found = error(method, order, jacobian, steps);
+            // Two printed digits.
+            assert!((found / expected - 1.0).abs() < 0.07, "{method} {order} {jacobian} {steps}: {found:e}");
+        }
+    }
+}
+
+/// Van der Pol's equation without stiffness, where a wrong J does no harm but to the order.
+struct Mild;
+
+impl Equations for Mild {
+    fn slope(&self, y: &DVector<f64>) -> DVector<f64> {
+        DVector::from_row_slice(&[y[1], (1.0 - y[0] * y[0]) * y[1] - y[0]])
+    }
+
+    fn jacobian(&self, y: &DVector<f64>) -> DMatrix<f64> {
+        DMatrix::from_row_slice(2, 2, &[0.0, 1.0, -2.0 * y[0] * y[1] - 1.0, 1.0 - y[0] * y[0]])
+    }
+
+    fn linear_part(&self) -> Option<DMatrix<f64>> {
+        // Nothing to do with it.
+        Some(DMatrix::from_row_slice(2, 2, &[-0.3, 0.8, 0.5, -1.1]))
+    }
+}
+
+#[test]
+fn orders_are_observed_with_the_exact_and_with_a_random_jacobian() {
+    let problem =
+        InitialValue { equations: Box::new(Mild), start: DVector::from_row_slice(&[1.2, -0.4]), end: 2.0 };
+    let exact = by("ms-rk-tase", serde_json::json!({ "order": 3, "steps": 8192 }), &problem);
+    for (method, order, jacobian) in [
+        ("ms-rk-tase", 2, "exact"),
+        ("ms-rk-tase", 3, "exact"),
+        ("ms-rk-tase", 2, "frozen"),
+        ("ms-rk-tase", 3, "frozen"),
+        ("singly-rk-tase", 2, "frozen"),
+        ("singly-rk-tase", 3, "frozen"),
+        ("rk-tase", 2, "frozen"),
+        ("rk-tase", 3, "frozen"),
+        ("rosenbrock", 2, "exact"),
+        ("rosenbrock", 2, "frozen"),
+        ("rosenbrock", 3, "exact"),
+    ] {
+        let error = |steps: u64| {
+            let set = serde_json::json!({ "order": order, "steps": steps, "jacobian": jacobian });
+            (by(method, set, &problem) - &exact).norm()
+        };
+        let observed = (error(200) / error(400)).log2();
+        assert!((observed - f64::from(order)).abs() < 0.15, "{method} {order} {jacobian}: {observed}");
+    }
+    let error =
+        |steps: u64| (by("implicit-euler", serde_json::json!({ "steps": steps }), &problem) - &exact).norm();
+    assert!(((error(200) / error(400)).log2() - 1.0).abs() < 0.1);
+}
+
+#[test]
+fn a_linear_step_is_the_stability_function_of_the_matrix() {
+    let linear = Linear::new();
+    let problem = Kind::Linear.with(1.0);
+    for (method, order, tableau) in [
+        ("ms-rk-tase", 2, ms2()),
+        ("ms-rk-tase", 3, ms3()),
+        ("singly-rk-tase", 3, singly(3, 1.8).unwrap()),
+        ("rk-tase", 4, classical(4).unwrap()),
+    ] {
+        let one_step = by(method, serde_json::json!({ "order": order, "steps": 1 }), &problem);
+        let along = linear.exact(&problem.start, 0.0);
+        // Eigenvectors one by one: exact(e^{λ t}) at two times tells them apart less well than the basis itself.
+        let n = along.len();
+        let scale = (2.0 / (n + 1) as f64).sqrt();
+        let vectors = DMatrix::from_fn(n, n, |i, j| {
+            scale * ((i + 1) as f64 * (j + 1) as f64 * std::f64::consts::PI / (n + 1) as f64).sin()
+        });
+        let mut parts = vectors.tr_mul(&problem.start);
+        for (k, part) in parts.iter_mut().enumerate() {
+            let lambda = -(10.0_f64.powf(6.0 * k as f64 / (n - 1) as f64));
+            *part *= tableau.stability(Complex::new(lambda, 0.0), false).re;
+        }
+        let expected = &vectors * parts;
+        assert!((one_step - expected).amax() < 1e-8, "{method} {order}");
+    }
+}
+
+#[test]
+fn without_a_jacobian_the_scheme_is_explicit() {
+    struct Plain;
+    impl Equations for Plain {
+        fn slope(&self, y: &DVector<f64>) -> DVector<f64> {
+            y.map(|y| -y * y)
+        }
+        fn jacobian(&self, y: &DVector<f64>) -> DMatrix<f64> {
+            DMatrix::zeros(y.len(), y.len())
+        }
+    }
+    let problem =
+        InitialValue { equations: Box::new(Plain), start: DVector::from_row_slice(&[1.0]), end: 0.1 };
+    let found = by("singly-rk-tase", serde_json::json!({ "order": 2, "steps": 1 }), &problem);
+    let half: f64 = 1.0 - 0.05;
+    assert!((found[0] - (1.0 - 0.1 * half * half)).abs() < 1e-15);
+}
+
+#[test]
+fn jacobians_agree_with_differences() {
+    for kind in [Kind::Burgers(16), Kind::Linear, Kind::VanDerPol, Kind::Robertson] {
+        let problem = kind.with(1.0);
+        let y = problem.start.map(|y| 0.9 * y + 0.05);
+        let jacobian = problem.equations.jacobian(&y);
+        for j in 0..y.len() {
+            let h = 1e-6;
+            let (mut up, mut down) = (y.clone(), y.clone());
+            up[j] += h;
+            down[j] -= h;
+            let slope = (problem.equations.slope(&up) - problem.equations.slope(&down)) / (2.0 * h);
+            let column = jacobian.column(j);
+            assert!((slope - column).norm() < 1e-5 * (1.0 + column.norm()), "{kind:?} {j}");
+        }
+    }
+    let burgers = Burgers::new(16);
+    let flat = DVector::from_element(16, 0.7);
+    assert!(burgers.slope(&flat).amax() < 1e-13);
+}
+
+#[test]
+fn references_agree_with_another_method() {
+    for kind in [Kind::VanDerPol, Kind::Robertson] {
+        let problem = kind.with(1.0);
+        let reference = kind.reference(&problem).unwrap();
+        let other = by("ms-rk-tase", serde_json::json!({ "order": 3, "steps": 20_000 }), &problem);
+        assert!((other - &reference).amax() < 1e-7, "{kind:?}: {reference}");
+    }
+    // Radau at a tolerance of 1e-12: Robertson at 40.
+    let robertson = Kind::Robertson.reference(&Kind::Robertson.with(1.0)).unwrap();
+    let expected = [0.715_827_068_7, 9.185_534_765e-6, 0.284_163_745_7];
+    robertson.iter().zip(expected).for_each(|(a, b)| assert!((a - b).abs() < 2e-9, "{robertson}"));
+}
+
+#[test]
+fn failures_are_reasons_and_bad_options_are_named() {
+    let problem = Kind::VanDerPol.with(1.0);
+    let entry = |name: &str| METHODS.iter().find(|entry| entry.name == name).unwrap();
+    let set = serde_json::json!({ "steps": 2, "iterations": 1 });
+    let mut euler = (entry("implicit-euler").make)(&problem, set.as_object().unwrap()).unwrap();
+    let found = solve(&mut *euler, &problem, 10);
+    assert!(found.reason.to_string().contains("does not converge"), "{}", found.reason);
+    let set: OptionMap = [("order".to_owned(), 5.into())].into_iter().collect();
+    for name in ["ms-rk-tase", "rk-tase", "rosenbrock"] {
+        assert!((entry(name).make)(&problem, &set).err().unwrap().to_string().contains("order"));
+    }
+}
