@@ -90,7 +90,7 @@ pub type Pair<'a> = [&'a [Step]; 2];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Comparator {
-    /// The first policy of the round before; in the first round, action 0 throughout.
+    /// The first policy of the round before; in the first round, that of the round itself.
     Previous,
     /// The first policy once more, which says little about what would be better.
     Same,

@@ -91,7 +91,7 @@ struct Place {
     asked: u64,
     posterior: Rng,
     questions: Rng,
-    /// π⁰ of the last round, `[H, S]`.
+    /// π⁰ of the last round, `[H, S]`; none before the first.
     policy: Vec<usize>,
     belief: Belief,
 }
@@ -154,7 +154,7 @@ impl Method for Pbts {
                 asked: 0,
                 posterior: setting.seeds.stream("posterior"),
                 questions: setting.seeds.stream("questions"),
-                policy: vec![0; setting.horizon * setting.states],
+                policy: Vec::new(),
                 belief,
             },
             gamma: GammaTable::default(),
@@ -190,6 +190,15 @@ fn paid(rewards: &[f64], actions: usize, pairs: usize, steps: &[Step]) -> f64 {
 impl Pbts {
     fn class(&self) -> &Candidates {
         self.setting.candidates.as_ref().expect("checked in new")
+    }
+
+    /// Weights of the candidate models and rewards, for tests.
+    #[cfg(test)]
+    pub(crate) fn weights(&self) -> [Vec<f64>; 2] {
+        match &self.place.belief {
+            Belief::Candidates { models, rewards } => [normalized(models), normalized(rewards)],
+            Belief::Conjugate { .. } => [Vec::new(), Vec::new()],
+        }
     }
 
     /// The penalty of the likelihood that stands for the prior.
@@ -264,13 +273,12 @@ impl Pbts {
 impl Learner for Pbts {
     fn plan(&mut self, policies: [&mut [usize]; 2]) -> Result<()> {
         let [first, second] = policies;
-        second.copy_from_slice(&self.place.policy);
         let (rewards, transitions) = self.draw_world()?;
         self.solve(&rewards, &transitions, first);
-        self.place.policy.copy_from_slice(first);
-        if self.options.comparator == Comparator::Same {
-            second.copy_from_slice(first);
-        }
+        let has_previous = !self.place.policy.is_empty() && self.options.comparator == Comparator::Previous;
+        second.copy_from_slice(if has_previous { &self.place.policy } else { first });
+        self.place.policy.clear();
+        self.place.policy.extend_from_slice(first);
         Ok(())
     }
 

@@ -119,7 +119,7 @@ struct Place {
     comparisons: Comparisons,
     noise: Rng,
     questions: Rng,
-    /// π⁰ of the last round, `[H, S]`.
+    /// π⁰ of the last round, `[H, S]`; none before the first.
     policy: Vec<usize>,
 }
 
@@ -159,7 +159,7 @@ impl Method for PrLsvi {
                 comparisons: Comparisons::new(dimension),
                 noise: setting.seeds.stream("noise"),
                 questions: setting.seeds.stream("questions"),
-                policy: vec![0; setting.horizon * setting.states],
+                policy: Vec::new(),
             },
             x: vec![0.0; dimension],
             setting: setting.clone(),
@@ -226,13 +226,12 @@ impl PrLsvi {
 impl Learner for PrLsvi {
     fn plan(&mut self, policies: [&mut [usize]; 2]) -> Result<()> {
         let [first, second] = policies;
-        second.copy_from_slice(&self.place.policy);
         let rewards = self.draw_rewards()?;
         self.draw_policy(&rewards, first);
-        self.place.policy.copy_from_slice(first);
-        if self.options.comparator == Comparator::Same {
-            second.copy_from_slice(first);
-        }
+        let has_previous = !self.place.policy.is_empty() && self.options.comparator == Comparator::Previous;
+        second.copy_from_slice(if has_previous { &self.place.policy } else { first });
+        self.place.policy.clear();
+        self.place.policy.extend_from_slice(first);
         Ok(())
     }
 
