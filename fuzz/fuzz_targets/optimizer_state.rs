@@ -4,12 +4,12 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use quire_optim::{Layout, Optimizer, OptimizerOptions};
+use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting};
 
-const RULES: [&str; 4] = ["adam", "adamw", "rmsprop", "sgd"];
+const RULES: &[&str] = OptimizerOptions::NAMES;
 
 fn make(rule: &str) -> Box<dyn Optimizer> {
-    OptimizerOptions::named(rule).unwrap().build(&Layout::flat(3), Some(10)).unwrap()
+    OptimizerOptions::named(rule).unwrap().build(&Layout::flat(3), &OptimizerSetting::without_noise().with_steps(10)).unwrap()
 }
 
 static SAVED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {

@@ -12,6 +12,7 @@
 mod environments;
 mod learners;
 mod networks;
+mod rank;
 mod replay;
 mod tables;
 mod work;
@@ -29,7 +30,15 @@ use work::{Request, Work};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn works() -> Vec<Work> {
-    [networks::works(), environments::works(), replay::works(), tables::works(), learners::works()].concat()
+    [
+        networks::works(),
+        environments::works(),
+        replay::works(),
+        tables::works(),
+        rank::works(),
+        learners::works(),
+    ]
+    .concat()
 }
 
 fn find(name: &str) -> Result<Work> {

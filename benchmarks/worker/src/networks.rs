@@ -9,7 +9,7 @@ use quire_core::{Result, Seeds};
 use quire_nn::{
     CausalTransformer, DropoutKey, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, TransformerConfig,
 };
-use quire_optim::{Optimizer, OptimizerOptions};
+use quire_optim::{Optimizer, OptimizerOptions, OptimizerSetting};
 use quire_rl::network::layout;
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ fn mlp(sizes: &[usize], ensemble: usize, dropout: f64) -> (Params<f32>, Mlp) {
 }
 
 fn adam(params: &Params<f32>) -> Result<Box<dyn Optimizer>> {
-    OptimizerOptions::adam(3e-4).build(&layout(params), None)
+    OptimizerOptions::adam(3e-4).build(&layout(params), &OptimizerSetting::without_noise())
 }
 
 fn dqn(request: &Request) -> Result<Value> {

@@ -3,7 +3,7 @@
 
 use quire::core::{Result, Seeds};
 use quire::nn::{Activation, Mlp, MlpConfig, Params, Tape};
-use quire::optim::{Layout, OptimizerOptions};
+use quire::optim::{Layout, OptimizerOptions, OptimizerSetting};
 
 fn main() -> Result<()> {
     // The parameters lie outside the tape, in one buffer; the network knows where.
@@ -12,7 +12,8 @@ fn main() -> Result<()> {
         MlpConfig { sizes: vec![1, 64, 64, 1], activation: Activation::Tanh, ..MlpConfig::default() };
     let network = Mlp::new(&mut params, "curve", &config, &mut Seeds::new(1).stream("init"));
 
-    let mut optimizer = OptimizerOptions::adam(3e-3).build(&Layout::flat(params.len()), None)?;
+    let setting = OptimizerSetting::without_noise();
+    let mut optimizer = OptimizerOptions::adam(3e-3).build(&Layout::flat(params.len()), &setting)?;
     let mut gradient = vec![0.0; params.len()];
 
     // 64 points: [ensemble of 1, batch, numbers].

@@ -66,6 +66,8 @@ pub enum Command {
     SolveMdp(SolveMdp),
     /// Tell what a policy would earn, from your own log of what another policy did
     EvaluatePolicy(EvaluatePolicy),
+    /// Rank players by the games they played, with standard errors
+    Rank(Rank),
     /// Print a completion script for your shell
     Completions {
         /// The shell
@@ -262,6 +264,55 @@ pub struct EvaluatePolicy {
     /// Set an option of fle, as in --set steps=5000 (here 2000 and learning_rate=0.002 unless set)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
+}
+
+/// `quire rank`
+#[derive(Debug, Args)]
+pub struct Rank {
+    /// The games, a .csv file with columns winner, loser and perhaps weight, tie, home
+    pub games: PathBuf,
+    /// The method, one of those that `quire show league` lists
+    #[arg(long, default_value = "newman", value_name = "METHOD")]
+    pub method: String,
+    /// How ties count
+    #[arg(long, value_enum, default_value_t = TieModel::HalfWin)]
+    pub ties: TieModel,
+    /// Leave out who was at home
+    #[arg(long)]
+    pub no_home: bool,
+    /// Fictitious wins and losses of each player against an average one [default: 0 where the games suffice, else 1]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub prior: Option<f64>,
+    /// Players to print; --json and --csv have all
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub top: u64,
+    /// Standard errors of all players, however many: a linear system each beyond 1000
+    #[arg(long)]
+    pub all_errors: bool,
+    /// Print strengths in Elo points, of which 400 are odds of 10 to 1
+    #[arg(long)]
+    pub points: bool,
+    /// Iterations, at most
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub iterations: u64,
+    /// Set an option of the method, as in --set tolerance=1e-12 (here 1e-9 unless set)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Draw the players printed, with their intervals, into an .svg or .html file
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+    /// Write the whole ranking as a .csv file
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+/// How ties count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TieModel {
+    /// As half a win of either
+    HalfWin,
+    /// By Davidson's model, which estimates how likely they are
+    Davidson,
 }
 
 /// Formats of `quire export`.

@@ -20,6 +20,7 @@ pub use quire_mdp as mdp;
 pub use quire_nn as nn;
 pub use quire_optim as optim;
 pub use quire_rl as rl;
+pub use quire_solve as solve;
 pub use quire_study as study;
 
 pub use quire_study::registry;

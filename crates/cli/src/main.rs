@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Export(args) => commands::export::run(args, global),
         Command::EvaluatePolicy(args) => commands::evaluate_policy::run(args, global),
         Command::SolveMdp(args) => commands::solve_mdp::run(args, global),
+        Command::Rank(args) => commands::rank::run(args, global),
         Command::Completions { shell } => commands::completions::completions(*shell),
         Command::Man => commands::completions::man(),
     };

@@ -1,6 +1,6 @@
 //! The way back: gradients with respect to parameters, and gradients that are tensors themselves.
 
-use crate::kernels;
+use crate::loops;
 use crate::params::Params;
 use crate::tape::{Core, Entered, Stored, Tensor, UNRECORDED};
 use crate::{Float, Graph};
@@ -157,7 +157,7 @@ impl<'g, F: Float> Pass<'g, F> {
             slot.pointer = gradient.data.as_ptr().cast_mut();
         } else {
             self.accumulate(input, |sum, add| {
-                if add { kernels::add_to(gradient.data, sum) } else { sum.copy_from_slice(gradient.data) }
+                if add { loops::add_to(gradient.data, sum) } else { sum.copy_from_slice(gradient.data) }
             });
         }
     }

@@ -30,20 +30,17 @@
 mod arena;
 mod backward;
 pub mod distributions;
-mod float;
-mod gemm;
 mod init;
-mod kernels;
 pub mod layers;
 mod ops;
 mod params;
-mod pool;
 mod shape;
-pub mod simd;
 mod tape;
 
+pub use quire_kernels::{Float, simd};
+use quire_kernels::{gemm, loops, multiversion, pool};
+
 pub use distributions::{Categorical, Normal, TanhCorrection, TanhNormal};
-pub use float::Float;
 pub use init::Init;
 pub use layers::{
     CausalTransformer, Conv2d, Embedding, KvCache, LayerNorm, Linear, Mlp, MlpConfig, NormKind, Positions,

@@ -165,7 +165,8 @@ impl<F: Float> Params<F> {
     pub fn to_safetensors(&self) -> Vec<u8> {
         let tensors = self.iter().map(|(name, shape, values)| {
             let bytes = bytemuck::cast_slice(values);
-            let tensor = TensorView::new(F::DTYPE, shape.to_vec(), bytes).expect("shape and bytes agree");
+            let tensor =
+                TensorView::new(own_dtype::<F>(), shape.to_vec(), bytes).expect("shape and bytes agree");
             (name, tensor)
         });
         safetensors::serialize(tensors, None).expect("names are distinct and the file is in memory")
@@ -196,7 +197,7 @@ impl<F: Float> Params<F> {
             widen(tensor.data(), tensor.dtype(), &mut data).ok_or_else(|| {
                 Error::Failed(format!(
                     "tensor `{name}`: expected type {:?} or one that widens to it, found {:?}",
-                    F::DTYPE,
+                    own_dtype::<F>(),
                     tensor.dtype()
                 ))
             })?;
@@ -220,7 +221,7 @@ fn widen<F: Float>(bytes: &[u8], dtype: Dtype, out: &mut Vec<F>) -> Option<()> {
                 .chunks_exact(4)
                 .map(|b| F::from_f64(f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]])))),
         ),
-        Dtype::F64 if F::DTYPE == Dtype::F64 => out.extend(
+        Dtype::F64 if own_dtype::<F>() == Dtype::F64 => out.extend(
             bytes
                 .chunks_exact(8)
                 .map(|b| F::from_f64(f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))),
@@ -302,6 +303,11 @@ impl<'de, F: Float> Deserialize<'de> for Params<F> {
         }
         Ok(Params { names: stored.names, views, data: bytemuck::pod_collect_to_vec(&stored.data) })
     }
+}
+
+/// How a safetensors file calls the type of the parameters.
+fn own_dtype<F: Float>() -> Dtype {
+    if size_of::<F>() == size_of::<f32>() { Dtype::F32 } else { Dtype::F64 }
 }
 
 #[cfg(test)]

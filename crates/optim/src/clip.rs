@@ -1,7 +1,8 @@
 //! Gradient clipping: by value and by global norm.
 
+use quire_kernels::multiversion;
+
 use crate::Float;
-use crate::kernel::multiversion;
 use crate::optimizer::{StepInfo, Transform};
 
 /// Every element is cut to `[-limit, limit]` (`torch.nn.utils.clip_grad_value_`). NaN stays NaN.
@@ -47,7 +48,7 @@ pub fn global_norm<F: Float>(values: &[F]) -> f64 {
 }
 
 multiversion! {
-    fn sum_of_squares<F>(block: &[F]) -> f64 {
+    fn sum_of_squares[F: Float](block: &[F]) -> f64 |simd| {
         let mut lanes = [F::default(); 64];
         let mut rows = block.chunks_exact(64);
         for row in &mut rows {
@@ -61,15 +62,15 @@ multiversion! {
 }
 
 multiversion! {
-    fn scale<F>(values: &mut [F], factor: F) {
+    fn scale[F: Float](values: &mut [F], factor: F) |simd| {
         for x in values {
-            *x = *x * factor;
+            *x *= factor;
         }
     }
 }
 
 multiversion! {
-    fn clamp<F>(values: &mut [F], limit: F) {
+    fn clamp[F: Float](values: &mut [F], limit: F) |simd| {
         for x in values {
             let below = if *x > limit { limit } else { *x };
             *x = if below < -limit { -limit } else { below };

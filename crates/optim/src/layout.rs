@@ -26,9 +26,37 @@ impl Block {
         self.len() == 0
     }
 
+    /// The weight matrices that it is made of, if it is: weights are `[members, in, out]`, filters `[members, ..., in, out]`, of
+    /// which all axes but the first and the last count as inputs.
+    pub fn matrices(&self) -> Option<Matrices> {
+        let [members, inner @ .., outputs] = &self.shape[..] else { return None };
+        let inputs = inner.iter().product();
+        let matrices = Matrices { offset: self.offset, members: *members, inputs, outputs: *outputs };
+        (!inner.is_empty() && !self.is_empty()).then_some(matrices)
+    }
+
     /// Where its elements lie in the flat buffer.
     pub fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.len()
+    }
+}
+
+/// The weight matrices of a block, `[inputs, outputs]` each and row-major.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Matrices {
+    offset: usize,
+    members: usize,
+    /// Rows of a matrix.
+    pub inputs: usize,
+    /// Columns of a matrix.
+    pub outputs: usize,
+}
+
+impl Matrices {
+    /// Where each lies in the flat buffer.
+    pub fn ranges(self) -> impl Iterator<Item = Range<usize>> {
+        let len = self.inputs * self.outputs;
+        (0..self.members).map(move |member| self.offset + member * len..self.offset + (member + 1) * len)
     }
 }
 
@@ -78,6 +106,17 @@ impl Layout {
     }
 }
 
+/// Blocks by name and shape, one after the other.
+impl<'a> FromIterator<(&'a str, &'a [usize])> for Layout {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a [usize])>>(blocks: I) -> Self {
+        let mut layout = Layout::default();
+        for (name, shape) in blocks {
+            layout.push(name, shape);
+        }
+        layout
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +131,9 @@ mod tests {
         assert_eq!(layout.len(), 33);
         assert_eq!(layout.block("bias").unwrap().offset, 25);
         assert!(layout.block("nothing").is_none());
+        let weight = layout.block("weight").unwrap().matrices().unwrap();
+        assert_eq!((weight.inputs, weight.outputs), (3, 4));
+        assert_eq!(weight.ranges().collect::<Vec<_>>(), [0..12, 12..24]);
+        assert!(layout.block("bias").unwrap().matrices().is_none());
     }
 }

@@ -5,11 +5,11 @@
 //! [`Optimizer::step`] after every backward pass:
 //!
 //! ```
-//! use quire_optim::{Layout, OptimizerOptions};
+//! use quire_optim::{Layout, OptimizerOptions, OptimizerSetting};
 //!
 //! let mut layout = Layout::default();
 //! layout.push("weight", &[2, 1]);
-//! let mut optimizer = OptimizerOptions::default().build(&layout, None)?;
+//! let mut optimizer = OptimizerOptions::default().build(&layout, &OptimizerSetting::without_noise())?;
 //! let mut params = vec![1.0, -1.0];
 //! for _ in 0..2000 {
 //!     // The gradient of half the squared distance to (3, 2).
@@ -40,23 +40,26 @@
 
 pub mod adam;
 pub mod clip;
-mod float;
-mod kernel;
 pub mod langevin;
 mod layout;
+pub mod muon;
 mod optimizer;
 mod options;
+pub mod psgd;
 pub mod rmsprop;
 pub mod schedule;
 pub mod sgd;
 
+pub use quire_kernels::Float;
+
 pub use adam::{AdamOptions, AdamwOptions};
 pub use clip::global_norm;
-pub use float::Float;
 pub use langevin::{AdaptiveLangevin, LangevinAdam};
 pub use layout::{Block, Layout};
+pub use muon::{MuonOptions, TurboMuonOptions};
 pub use optimizer::{Composed, Descend, Optimizer, Rule, StepInfo, Transform};
-pub use options::OptimizerOptions;
+pub use options::{OptimizerOptions, OptimizerSetting};
+pub use psgd::{Psgd, PsgdOptions};
 pub use rmsprop::RmspropOptions;
 pub use schedule::Schedule;
 pub use sgd::SgdOptions;

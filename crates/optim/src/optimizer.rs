@@ -1,11 +1,11 @@
 //! The optimizer a learner holds, and the chain it is made of.
 
 use quire_core::{Error, Result};
+use quire_kernels::multiversion;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::kernel::multiversion;
 use crate::{Float, Layout, Schedule};
 
 /// Moves the parameters against their gradient, one step a call.
@@ -221,7 +221,7 @@ impl<F: Float> Rule<F> for Descend {
 }
 
 multiversion! {
-    fn descend<F>(params: &mut [F], direction: &[F], keep: F, rate: F) {
+    fn descend[F: Float](params: &mut [F], direction: &[F], keep: F, rate: F) |simd| {
         for (p, &d) in params.iter_mut().zip(direction) {
             *p = keep * *p - rate * d;
         }

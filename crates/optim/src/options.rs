@@ -1,12 +1,14 @@
 //! The option a learner embeds: an optimizer by name.
 
-use quire_core::{Error, Result};
+use quire_core::{Error, Result, Seeds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::adam::{Adam, AdamOptions, AdamwOptions};
 use crate::clip::{ClipNorm, ClipValue};
+use crate::muon::{MuonOptions, TurboMuonOptions};
 use crate::optimizer::{Composed, Optimizer, Rule, Transform};
+use crate::psgd::{Psgd, PsgdOptions};
 use crate::rmsprop::{Rmsprop, RmspropOptions};
 use crate::sgd::{Sgd, SgdOptions};
 use crate::{Float, Layout, Schedule};
@@ -26,6 +28,45 @@ pub enum OptimizerOptions {
     Adamw(AdamwOptions),
     /// RMSProp, plain or centered (Tieleman & Hinton 2012).
     Rmsprop(RmspropOptions),
+    /// Muon: momentum whose matrices are made orthogonal (Jordan et al. 2024).
+    Muon(MuonOptions),
+    /// Turbo-Muon: Muon with rescaled rows and an iteration less (Boissin et al. 2025).
+    TurboMuon(TurboMuonOptions),
+    /// PSGD: a preconditioner fitted along the way, in a Lie group (Li 2024); it whitens gradients.
+    Psgd(PsgdOptions),
+}
+
+/// What an optimizer is told about the run that it works in.
+#[derive(Debug, Clone, Copy)]
+pub struct OptimizerSetting {
+    /// Optimizer steps of the run, where the number is known: schedules that end need it.
+    pub total_steps: Option<u64>,
+    /// Where its random numbers come from, if it draws any.
+    pub seeds: Seeds,
+    /// Threads that it may use. They change the speed only, never a bit of the result.
+    pub threads: usize,
+}
+
+impl OptimizerSetting {
+    /// A run of unknown length, on one thread.
+    pub fn new(seeds: Seeds) -> Self {
+        OptimizerSetting { total_steps: None, seeds, threads: 1 }
+    }
+
+    /// A run of unknown length, on one thread, for an optimizer that draws nothing, such as Adam.
+    pub fn without_noise() -> Self {
+        OptimizerSetting::new(Seeds::new(0))
+    }
+
+    /// The same with a known number of steps.
+    pub fn with_steps(self, total_steps: u64) -> Self {
+        OptimizerSetting { total_steps: Some(total_steps), ..self }
+    }
+
+    /// The same with this many threads.
+    pub fn with_threads(self, threads: usize) -> Self {
+        OptimizerSetting { threads, ..self }
+    }
 }
 
 impl Default for OptimizerOptions {
@@ -36,7 +77,7 @@ impl Default for OptimizerOptions {
 
 impl OptimizerOptions {
     /// The names a user can write.
-    pub const NAMES: &[&str] = &["sgd", "adam", "adamw", "rmsprop"];
+    pub const NAMES: &[&str] = &["sgd", "adam", "adamw", "rmsprop", "muon", "turbo-muon", "psgd"];
 
     /// The optimizer with this name and its default options.
     ///
@@ -48,6 +89,9 @@ impl OptimizerOptions {
             "adam" => OptimizerOptions::Adam(AdamOptions::default()),
             "adamw" => OptimizerOptions::Adamw(AdamwOptions::default()),
             "rmsprop" => OptimizerOptions::Rmsprop(RmspropOptions::default()),
+            "muon" => OptimizerOptions::Muon(MuonOptions::default()),
+            "turbo-muon" => OptimizerOptions::TurboMuon(TurboMuonOptions::default()),
+            "psgd" => OptimizerOptions::Psgd(PsgdOptions::default()),
             _ => return Err(Error::unknown("optimizer", name, Self::NAMES.iter().copied(), "")),
         })
     }
@@ -64,6 +108,9 @@ impl OptimizerOptions {
             OptimizerOptions::Adam(_) => "adam",
             OptimizerOptions::Adamw(_) => "adamw",
             OptimizerOptions::Rmsprop(_) => "rmsprop",
+            OptimizerOptions::Muon(_) => "muon",
+            OptimizerOptions::TurboMuon(_) => "turbo-muon",
+            OptimizerOptions::Psgd(_) => "psgd",
         }
     }
 
@@ -79,6 +126,9 @@ impl OptimizerOptions {
             OptimizerOptions::Adam(o) => &mut o.learning_rate,
             OptimizerOptions::Adamw(o) => &mut o.learning_rate,
             OptimizerOptions::Rmsprop(o) => &mut o.learning_rate,
+            OptimizerOptions::Muon(o) => &mut o.learning_rate,
+            OptimizerOptions::TurboMuon(o) => &mut o.learning_rate,
+            OptimizerOptions::Psgd(o) => &mut o.learning_rate,
         };
         *field = learning_rate;
         self
@@ -95,18 +145,20 @@ impl OptimizerOptions {
             OptimizerOptions::Adam(o) => o.check(&prefix)?,
             OptimizerOptions::Adamw(o) => o.check(&prefix)?,
             OptimizerOptions::Rmsprop(o) => o.check(&prefix)?,
+            OptimizerOptions::Muon(o) => o.check(&prefix)?,
+            OptimizerOptions::TurboMuon(o) => o.check(&prefix)?,
+            OptimizerOptions::Psgd(o) => o.check(&prefix)?,
         }
         self.common().schedule.check(&format!("{option}.schedule."))
     }
 
-    /// The optimizer for single-precision parameters. `total_steps` is the number of optimizer steps of the run,
-    /// where it is known: schedules that end need it.
+    /// The optimizer for single-precision parameters.
     ///
     /// # Errors
     /// [`Error::Option`] if an option is out of range (named `optimizer.<field>`; see
     /// [`check`](OptimizerOptions::check) for another name) or the schedule has no end.
-    pub fn build(&self, layout: &Layout, total_steps: Option<u64>) -> Result<Box<dyn Optimizer>> {
-        self.build_for::<f32>(layout, total_steps)
+    pub fn build(&self, layout: &Layout, setting: &OptimizerSetting) -> Result<Box<dyn Optimizer>> {
+        self.build_for::<f32>(layout, setting)
     }
 
     /// The optimizer for parameters of either precision.
@@ -116,7 +168,7 @@ impl OptimizerOptions {
     pub fn build_for<F: Float>(
         &self,
         layout: &Layout,
-        total_steps: Option<u64>,
+        setting: &OptimizerSetting,
     ) -> Result<Box<dyn Optimizer<F>>> {
         self.check("optimizer")?;
         let len = layout.len();
@@ -125,6 +177,9 @@ impl OptimizerOptions {
             OptimizerOptions::Adam(o) => Box::new(Adam::new(o, len)),
             OptimizerOptions::Adamw(o) => Box::new(Adam::decoupled(o, len)),
             OptimizerOptions::Rmsprop(o) => Box::new(Rmsprop::new(o, len)),
+            OptimizerOptions::Muon(o) => Box::new(o.rule(layout, setting.threads)),
+            OptimizerOptions::TurboMuon(o) => Box::new(o.rule(layout, setting.threads)),
+            OptimizerOptions::Psgd(o) => Box::new(Psgd::new(o, layout, setting)),
         };
         let common = self.common();
         let mut transforms: Vec<Box<dyn Transform<F>>> = Vec::new();
@@ -139,7 +194,7 @@ impl OptimizerOptions {
             layout,
             common.learning_rate,
             common.schedule,
-            total_steps,
+            setting.total_steps,
             transforms,
             rule,
         )?))
@@ -158,7 +213,7 @@ impl OptimizerOptions {
                 }
             };
         }
-        common!(Sgd, Adam, Adamw, Rmsprop)
+        common!(Sgd, Adam, Adamw, Rmsprop, Muon, TurboMuon, Psgd)
     }
 }
 

@@ -7,10 +7,10 @@
 //! `p <- p - learning_rate * d`.
 
 use quire_core::Result;
+use quire_kernels::multiversion;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::multiversion;
 use crate::optimizer::{Rule, StepInfo, decode, encode, replace};
 use crate::options::{check_common, check_range};
 use crate::{Float, Schedule};
@@ -158,47 +158,47 @@ impl<F: Float> Constants<F> {
 }
 
 multiversion! {
-    fn plain<F>(params: &mut [F], gradient: &[F], square: &mut [F], c: Constants<F>) {
+    fn plain[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], c: Constants<F>) |simd| {
         for ((p, &g), s) in params.iter_mut().zip(gradient).zip(square) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
-            *p = *p - c.rate * c.scaled(g, *s, F::default());
+            *p -= c.rate * c.scaled(g, *s, F::default());
         }
     }
 }
 
 multiversion! {
-    fn with_momentum<F>(params: &mut [F], gradient: &[F], square: &mut [F], momentum: &mut [F], c: Constants<F>) {
+    fn with_momentum[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], momentum: &mut [F], c: Constants<F>) |simd| {
         for (((p, &g), s), b) in params.iter_mut().zip(gradient).zip(square).zip(momentum) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
             *b = c.momentum * *b + c.scaled(g, *s, F::default());
-            *p = *p - c.rate * *b;
+            *p -= c.rate * *b;
         }
     }
 }
 
 multiversion! {
-    fn centered<F>(params: &mut [F], gradient: &[F], square: &mut [F], mean: &mut [F], c: Constants<F>) {
+    fn centered[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], mean: &mut [F], c: Constants<F>) |simd| {
         for (((p, &g), s), a) in params.iter_mut().zip(gradient).zip(square).zip(mean) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
             *a = *a + c.take * (g - *a);
-            *p = *p - c.rate * c.scaled(g, *s, *a);
+            *p -= c.rate * c.scaled(g, *s, *a);
         }
     }
 }
 
 multiversion! {
-    fn centered_with_momentum<F>(
+    fn centered_with_momentum[F: Float](
         params: &mut [F], gradient: &[F], square: &mut [F], mean: &mut [F], momentum: &mut [F], c: Constants<F>,
-    ) {
+    ) |simd| {
         for ((((p, &g), s), a), b) in params.iter_mut().zip(gradient).zip(square).zip(mean).zip(momentum) {
             let g = g + c.weight_decay * *p;
             *s = c.decay * *s + c.take * (g * g);
             *a = *a + c.take * (g - *a);
             *b = c.momentum * *b + c.scaled(g, *s, *a);
-            *p = *p - c.rate * *b;
+            *p -= c.rate * *b;
         }
     }
 }

@@ -5,10 +5,10 @@
 //! `d <- b`, or with Nesterov `d <- g + momentum * b`, and `p <- p - learning_rate * d`.
 
 use quire_core::{Error, Result};
+use quire_kernels::multiversion;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::multiversion;
 use crate::optimizer::{Rule, StepInfo, decode, encode, replace};
 use crate::options::{check_common, check_range};
 use crate::{Float, Schedule};
@@ -121,7 +121,7 @@ impl<F: Float> Rule<F> for Sgd<F> {
 }
 
 multiversion! {
-    fn plain<F>(params: &mut [F], gradient: &[F], rate: F, decay: F) {
+    fn plain[F: Float](params: &mut [F], gradient: &[F], rate: F, decay: F) |simd| {
         for (p, &g) in params.iter_mut().zip(gradient) {
             *p = *p - rate * (g + decay * *p);
         }
@@ -129,20 +129,20 @@ multiversion! {
 }
 
 multiversion! {
-    fn heavy_ball<F>(params: &mut [F], gradient: &[F], buffer: &mut [F], rate: F, decay: F, keep: F, take: F) {
+    fn heavy_ball[F: Float](params: &mut [F], gradient: &[F], buffer: &mut [F], rate: F, decay: F, keep: F, take: F) |simd| {
         for ((p, &g), b) in params.iter_mut().zip(gradient).zip(buffer) {
             *b = keep * *b + take * (g + decay * *p);
-            *p = *p - rate * *b;
+            *p -= rate * *b;
         }
     }
 }
 
 multiversion! {
-    fn nesterov<F>(params: &mut [F], gradient: &[F], buffer: &mut [F], rate: F, decay: F, keep: F, momentum: F) {
+    fn nesterov[F: Float](params: &mut [F], gradient: &[F], buffer: &mut [F], rate: F, decay: F, keep: F, momentum: F) |simd| {
         for ((p, &g), b) in params.iter_mut().zip(gradient).zip(buffer) {
             let g = g + decay * *p;
             *b = keep * *b + g;
-            *p = *p - rate * (g + momentum * *b);
+            *p -= rate * (g + momentum * *b);
         }
     }
 }

@@ -1,8 +1,12 @@
 //! What holds for every optimizer: resume bit for bit, options that round-trip, errors that name the field.
 
 use quire_core::{Error, Seeds};
-use quire_optim::{AdamOptions, Layout, OptimizerOptions, Schedule, SgdOptions};
+use quire_optim::{AdamOptions, Layout, OptimizerOptions, OptimizerSetting, Schedule, SgdOptions};
 use rand::RngExt;
+
+fn setting(total_steps: Option<u64>) -> OptimizerSetting {
+    OptimizerSetting { total_steps, ..OptimizerSetting::new(Seeds::new(5)) }
+}
 
 fn every_kind() -> Vec<OptimizerOptions> {
     [
@@ -12,6 +16,12 @@ fn every_kind() -> Vec<OptimizerOptions> {
         r#"{"name": "adamw", "schedule": {"name": "cosine", "warm_up_steps": 3}}"#,
         r#"{"name": "rmsprop", "clip_value": 0.5}"#,
         r#"{"name": "rmsprop", "centered": true, "momentum": 0.5, "epsilon_in_root": true}"#,
+        r#"{"name": "muon", "nesterov": false, "weight_decay": 0.1}"#,
+        r#"{"name": "turbo-muon"}"#,
+        r#"{"name": "psgd", "momentum": 0.9, "fit_probability": 0.5}"#,
+        r#"{"name": "psgd", "group": "kronecker"}"#,
+        r#"{"name": "psgd", "group": "x-shaped", "normalizer": "first"}"#,
+        r#"{"name": "psgd", "group": "diagonal"}"#,
     ]
     .iter()
     .map(|text| serde_json::from_str(text).unwrap())
@@ -20,11 +30,13 @@ fn every_kind() -> Vec<OptimizerOptions> {
 
 #[test]
 fn a_resumed_optimizer_continues_bit_for_bit() {
-    let layout = Layout::flat(1003);
+    let mut layout = Layout::flat(900);
+    layout.push("weight", &[1, 10, 9]);
+    layout.push("bias", &[1, 13]);
     for options in every_kind() {
         let mut rng = Seeds::new(1).stream("gradients");
         let mut params: Vec<f32> = (0..layout.len()).map(|_| rng.random::<f32>() - 0.5).collect();
-        let mut optimizer = options.build(&layout, Some(30)).unwrap();
+        let mut optimizer = options.build(&layout, &setting(Some(30))).unwrap();
         let step =
             |optimizer: &mut dyn quire_optim::Optimizer, params: &mut [f32], rng: &mut quire_core::Rng| {
                 let mut gradient: Vec<f32> = params.iter().map(|p| p + rng.random::<f32>() - 0.5).collect();
@@ -37,7 +49,7 @@ fn a_resumed_optimizer_continues_bit_for_bit() {
         for _ in 0..17 {
             step(&mut *optimizer, &mut params, &mut rng);
         }
-        let mut resumed = options.build(&layout, Some(30)).unwrap();
+        let mut resumed = options.build(&layout, &setting(Some(30))).unwrap();
         resumed.restore(&saved).unwrap();
         for _ in 0..17 {
             step(&mut *resumed, &mut resumed_params, &mut resumed_rng);
@@ -51,12 +63,12 @@ fn a_resumed_optimizer_continues_bit_for_bit() {
 #[test]
 fn a_state_of_another_optimizer_is_refused() {
     let layout = Layout::flat(4);
-    let sgd = OptimizerOptions::named("sgd").unwrap().build(&layout, None).unwrap();
-    let mut adam = OptimizerOptions::default().build(&layout, None).unwrap();
+    let sgd = OptimizerOptions::named("sgd").unwrap().build(&layout, &setting(None)).unwrap();
+    let mut adam = OptimizerOptions::default().build(&layout, &setting(None)).unwrap();
     assert!(matches!(adam.restore(&sgd.save()), Err(Error::Resume(_))));
     // The same name with other buffers.
     let momentum = SgdOptions { momentum: 0.9, ..SgdOptions::default() };
-    let mut heavy = OptimizerOptions::Sgd(momentum).build(&layout, None).unwrap();
+    let mut heavy = OptimizerOptions::Sgd(momentum).build(&layout, &setting(None)).unwrap();
     assert!(heavy.restore(&sgd.save()).unwrap_err().to_string().contains("momentum"));
 }
 
@@ -83,7 +95,7 @@ fn every_name_is_known_and_a_wrong_one_gets_a_suggestion() {
         assert_eq!(options.name(), *name);
         let from_text: OptimizerOptions = serde_json::from_str(&format!(r#"{{"name": "{name}"}}"#)).unwrap();
         assert_eq!(from_text, options);
-        assert_eq!(options.build(&Layout::flat(2), None).unwrap().name(), *name);
+        assert_eq!(options.build(&Layout::flat(2), &setting(None)).unwrap().name(), *name);
     }
     assert!(OptimizerOptions::named("adamx").unwrap_err().to_string().contains("`adam`"));
 }
@@ -103,6 +115,11 @@ fn bad_options_name_their_field() {
         (r#"{"name": "rmsprop", "decay": 1.0}"#, "decay"),
         (r#"{"name": "rmsprop", "clip_norm": 0.0}"#, "clip_norm"),
         (r#"{"name": "rmsprop", "clip_value": -2.0}"#, "clip_value"),
+        (r#"{"name": "muon", "smallest_side": 0}"#, "smallest_side"),
+        (r#"{"name": "turbo-muon", "iterations": 6}"#, "iterations"),
+        (r#"{"name": "psgd", "fit_step": 2.5}"#, "fit_step"),
+        (r#"{"name": "psgd", "fit_probability": 0.0}"#, "fit_probability"),
+        (r#"{"name": "psgd", "smoothing": 1.0}"#, "smoothing"),
         (r#"{"name": "sgd", "schedule": {"name": "step", "every": 0}}"#, "schedule.every"),
         (r#"{"name": "sgd", "schedule": {"name": "exponential", "decay": 0.0}}"#, "schedule.decay"),
         (r#"{"name": "sgd", "schedule": {"name": "linear", "final_factor": 2.0}}"#, "schedule.final_factor"),
@@ -113,7 +130,7 @@ fn bad_options_name_their_field() {
             Err(Error::Option { option, .. }) => assert_eq!(option, format!("critic_optimizer.{field}")),
             other => panic!("{text}: {other:?}"),
         }
-        assert!(options.build(&Layout::flat(1), Some(10)).is_err());
+        assert!(options.build(&Layout::flat(1), &setting(Some(10))).is_err());
     }
     // A value that is not a number at all.
     let nan = OptimizerOptions::Adam(AdamOptions { beta1: f64::NAN, ..AdamOptions::default() });
@@ -124,8 +141,8 @@ fn bad_options_name_their_field() {
 fn the_schedule_moves_the_learning_rate() {
     let schedule: Schedule = serde_json::from_str(r#"{"name": "linear", "warm_up_steps": 2}"#).unwrap();
     let options = OptimizerOptions::Sgd(SgdOptions { learning_rate: 1.0, schedule, ..SgdOptions::default() });
-    assert!(options.build(&Layout::flat(1), None).is_err());
-    let mut optimizer = options.build(&Layout::flat(1), Some(4)).unwrap();
+    assert!(options.build(&Layout::flat(1), &setting(None)).is_err());
+    let mut optimizer = options.build(&Layout::flat(1), &setting(Some(4))).unwrap();
     let mut params = [0.0];
     let mut rates = Vec::new();
     for _ in 0..5 {

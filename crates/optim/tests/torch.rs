@@ -1,6 +1,7 @@
 //! Twenty steps on recorded gradients, beside what `torch.optim` did (`fixtures/record_torch.py`).
 
-use quire_optim::{Float, Layout, OptimizerOptions};
+use quire_core::Seeds;
+use quire_optim::{Float, Layout, OptimizerOptions, OptimizerSetting};
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -9,8 +10,8 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 fn path<F: Float>(options: &OptimizerOptions, start: &[f64], gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let cast = |values: &[f64]| values.iter().map(|&x| F::from_f64(x)).collect::<Vec<F>>();
-    let steps = Some(gradients.len() as u64);
-    let mut optimizer = options.build_for::<F>(&Layout::flat(start.len()), steps).unwrap();
+    let setting = OptimizerSetting::new(Seeds::new(0)).with_steps(gradients.len() as u64);
+    let mut optimizer = options.build_for::<F>(&Layout::flat(start.len()), &setting).unwrap();
     let mut params = cast(start);
     gradients
         .iter()

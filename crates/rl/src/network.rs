@@ -285,11 +285,7 @@ pub fn check_widths(option: &str, hidden: &[usize], copies: usize) -> Result<()>
 
 /// The names and shapes of parameters, as an optimizer takes them.
 pub fn layout(params: &Params<f32>) -> Layout {
-    let mut layout = Layout::default();
-    for (name, shape, _) in params.iter() {
-        layout.push(name, shape);
-    }
-    layout
+    params.iter().map(|(name, shape, _)| (name, shape)).collect()
 }
 
 #[cfg(test)]

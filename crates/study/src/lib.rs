@@ -32,5 +32,5 @@ pub use summary::{MethodSummary, ProblemSummary, StudySummary};
 
 /// Everything there is: the problems and methods of all wings.
 pub fn registry() -> Registry {
-    Registry::new(vec![quire_rl::wing(), quire_mdp::wing()])
+    Registry::new(vec![quire_rl::wing(), quire_mdp::wing(), quire_solve::wing()])
 }

@@ -7,6 +7,7 @@ pub mod evaluate_policy;
 pub mod export;
 pub mod list;
 pub mod paper;
+pub mod rank;
 pub mod report;
 pub mod reproduce;
 pub mod show;

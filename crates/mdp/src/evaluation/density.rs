@@ -2,7 +2,7 @@
 
 use quire_core::{Result, Rng, state};
 use quire_nn::{Graph, Mlp, MlpConfig, Params, Scratch, Tape, Tensor};
-use quire_optim::{Layout, Optimizer, OptimizerOptions};
+use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting};
 use serde::{Deserialize, Serialize};
 
 /// The role of a conditional density.
@@ -45,7 +45,8 @@ impl Trained {
         let mut params = Params::new();
         let mlp = Mlp::new(&mut params, "network", &MlpConfig { sizes, ..MlpConfig::default() }, rng);
         Ok(Trained {
-            optimizer: OptimizerOptions::adam(learning_rate).build(&Layout::flat(params.len()), None)?,
+            optimizer: OptimizerOptions::adam(learning_rate)
+                .build(&Layout::flat(params.len()), &OptimizerSetting::without_noise())?,
             gradient: vec![0.0; params.len()],
             scratch: Scratch::new(),
             tape: Tape::new(1),

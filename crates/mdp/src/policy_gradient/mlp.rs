@@ -3,6 +3,7 @@
 use quire_core::Rng;
 use quire_nn::distributions::sample_categorical;
 use quire_nn::{Activation, Graph, Init, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, View};
+use quire_optim::Layout;
 
 use super::{Batch, Policy};
 
@@ -66,6 +67,10 @@ fn log_policy<'g>(
 impl Policy for MlpSoftmax {
     fn parameters(&self) -> usize {
         self.params.len()
+    }
+
+    fn layout(&self) -> Layout {
+        self.params.iter().map(|(name, shape, _)| (name, shape)).collect()
     }
 
     fn initial(&self, rng: &mut Rng) -> Vec<f64> {

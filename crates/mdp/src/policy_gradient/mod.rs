@@ -31,6 +31,8 @@ pub mod world;
 
 use quire_core::{About, Entry, OptionMap, Options, Result, Seeds, options};
 
+use quire_optim::Layout;
+
 pub use batch::{Baseline, BaselineKind, Batch};
 pub use policy::Policy;
 pub use problem::problems;
@@ -40,6 +42,8 @@ pub use world::{Enough, World};
 pub struct Setting {
     /// θ_0.
     pub start: Vec<f64>,
+    /// The tensors that θ is made of.
+    pub layout: Layout,
     /// The greatest value of J, if it is known.
     pub optimum: Option<f64>,
     /// Numbers in an observation.

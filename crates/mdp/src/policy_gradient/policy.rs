@@ -1,6 +1,7 @@
 //! Softmax policies, and what a policy must be able to do.
 
 use quire_core::Rng;
+use quire_optim::Layout;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
@@ -11,6 +12,11 @@ use crate::regularized::log_softmax;
 pub trait Policy: Send {
     /// The number of parameters.
     fn parameters(&self) -> usize;
+
+    /// The tensors that θ is made of, for optimizers that look at matrices.
+    fn layout(&self) -> Layout {
+        Layout::flat(self.parameters())
+    }
 
     /// θ_0.
     fn initial(&self, rng: &mut Rng) -> Vec<f64>;

@@ -185,6 +185,7 @@ impl PolicyGradientProblem {
         let (world, optimum, scale) = self.world(seeds)?;
         let setting = Setting {
             start: world.policy.initial(&mut seeds.stream("start")),
+            layout: world.policy.layout(),
             optimum: Some(optimum),
             observation: world.observation(),
             seeds: seeds.child("learner"),

@@ -4,7 +4,7 @@
 //! 8, 1992; J. Baxter & P. Bartlett, *Infinite-horizon policy-gradient estimation*, JAIR 15, 2001.
 
 use quire_core::{About, Options, Result, options, state};
-use quire_optim::{Layout, Optimizer, OptimizerOptions};
+use quire_optim::{Optimizer, OptimizerOptions, OptimizerSetting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +80,9 @@ impl Method for Reinforce {
     fn new(setting: &Setting, options: ReinforceOptions) -> Result<Self> {
         options::check(&options)?;
         let zeros = vec![0.0; setting.start.len()];
+        let optimizer = OptimizerSetting::new(setting.seeds.child("optimizer"));
         Ok(Reinforce {
-            optimizer: options.optimizer.build_for::<f64>(&Layout::flat(zeros.len()), None)?,
+            optimizer: options.optimizer.build_for::<f64>(&setting.layout, &optimizer)?,
             place: Place {
                 theta: setting.start.clone(),
                 previous: setting.start.clone(),

@@ -1,6 +1,6 @@
 use quire_core::options::parse_assignments;
 use quire_core::{Progress, Rng, RunSpec, Trace};
-use quire_optim::{OptimizerOptions, SgdOptions};
+use quire_optim::{Layout, OptimizerOptions, SgdOptions};
 use rand::RngExt;
 
 use super::batch::{hessian_product, policy_gradient};
@@ -32,7 +32,13 @@ fn exact_bandit() -> World {
 }
 
 fn setting(start: Vec<f64>) -> Setting {
-    Setting { start, optimum: Some(1.0), observation: 1, seeds: Seeds::new(0) }
+    Setting {
+        layout: Layout::flat(start.len()),
+        start,
+        optimum: Some(1.0),
+        observation: 1,
+        seeds: Seeds::new(0),
+    }
 }
 
 /// Iterations until the value is within 0.001 of 1, at most 20,000.

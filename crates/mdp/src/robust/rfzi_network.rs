@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use quire_core::{About, Options, Result, Rng, options, state};
 use quire_nn::{Mlp, MlpConfig, Params, Scratch, Tape};
-use quire_optim::{Layout, Optimizer, OptimizerOptions, SgdOptions};
+use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting, SgdOptions};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -132,10 +132,8 @@ impl Method for RfziNetwork {
         sizes.push(1);
         let config = MlpConfig { sizes, ..MlpConfig::default() };
         let network = Mlp::new(&mut params, "z", &config, &mut setting.seeds.stream("network"));
-        let mut layout = Layout::default();
-        for (name, shape, _) in params.iter() {
-            layout.push(name, shape);
-        }
+        let layout: Layout = params.iter().map(|(name, shape, _)| (name, shape)).collect();
+        let optimizer = OptimizerSetting::new(setting.seeds.child("optimizer"));
         let mut features = vec![0.0; pairs * (states + actions)];
         for (pair, row) in features.chunks_exact_mut(states + actions).enumerate() {
             row[pair / actions] = 1.0;
@@ -146,7 +144,7 @@ impl Method for RfziNetwork {
             network,
             features,
             target: params.clone(),
-            optimizer: options.optimizer.build(&layout, None)?,
+            optimizer: options.optimizer.build(&layout, &optimizer)?,
             batches: setting.seeds.stream("batches"),
             work: Work {
                 tape: Tape::new(1),

@@ -6,7 +6,7 @@ use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::shape::{MAX_RANK, broadcast, broadcast_strides};
 use crate::tape::{Operation, Stored};
-use crate::{Float, Tensor, kernels};
+use crate::{Float, Tensor, loops};
 
 /// An elementwise operation of two broadcast tensors and the formulas of its gradients.
 #[derive(Clone, Copy)]
@@ -94,7 +94,7 @@ impl<'g, F: Float> Tensor<'g, F> {
             core.parts(self.len(), 1, |start, len| {
                 // SAFETY: the parts of `parts` do not overlap.
                 let out = unsafe { parts.part(start, len) };
-                kernels::zip(&self.data[start..start + len], &other.data[start..start + len], out, &f);
+                loops::zip(&self.data[start..start + len], &other.data[start..start + len], out, &f);
             });
             return core.unrecorded(out, self.shape);
         }
@@ -183,7 +183,7 @@ fn zip_broadcast<F: Float>(
     for row in 0..rows {
         let x = &a.data[at_a..at_a + if step_a == 0 { 1 } else { width }];
         let y = &b.data[at_b..at_b + if step_b == 0 { 1 } else { width }];
-        kernels::zip_stretched(x, step_a, y, step_b, &mut out[row * width..(row + 1) * width], f);
+        loops::zip_stretched(x, step_a, y, step_b, &mut out[row * width..(row + 1) * width], f);
         for i in (0..outer.len()).rev() {
             let [size, sa, sb] = outer[i];
             counter[i] += 1;

@@ -2,7 +2,7 @@
 
 use crate::backward::Pass;
 use crate::gemm::{Matrix, fill_rows, product, product_at};
-use crate::kernels::{max_of, sum_of};
+use crate::loops::{max_of, sum_of};
 use crate::pool::Parts;
 use crate::tape::{Core, Operation, Stored};
 use crate::{Float, Graph, Tensor, multiversion};

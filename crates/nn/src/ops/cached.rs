@@ -1,6 +1,6 @@
 //! Attention of one new position to all earlier ones, which are kept.
 
-use crate::kernels::{max_of, sum_of};
+use crate::loops::{max_of, sum_of};
 use crate::pool::Parts;
 use crate::simd::Simd;
 use crate::{Float, Tensor, multiversion};

@@ -2,7 +2,7 @@
 
 use crate::backward::Pass;
 use crate::gemm::{Matrix, product};
-use crate::kernels;
+use crate::loops;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
 use crate::{Float, Tensor, multiversion};
@@ -168,7 +168,7 @@ impl<F: Float> Operation<F> for Conv2d<F> {
         } else if wants[1] {
             run(None);
         }
-        pass.accumulate(weight, |dw, add| kernels::sum_columns(sums, dw, add));
+        pass.accumulate(weight, |dw, add| loops::sum_columns(sums, dw, add));
         if let Some(bias) = bias {
             let rows = core.unrecorded(gradient.data, &[batch, outputs, positions]);
             pass.add(bias, rows.sum_axis(-1, false).sum_axis(0, false));

@@ -3,7 +3,7 @@
 use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
-use crate::{Activation, Float, Tensor, kernels};
+use crate::{Activation, Float, Tensor, loops};
 
 /// `y = f(x)`, with the derivative as a function of `x` and `y`, and as a formula of tensors where there is one.
 #[derive(Clone, Copy)]
@@ -33,7 +33,7 @@ impl<F: Float, D: Fn(F, F) -> F + Copy + Sync> Operation<F> for Unary<F, D> {
                 let (x, y, g) = (&x.data[range.clone()], &output.data[range.clone()], &gradient.data[range]);
                 // SAFETY: the parts do not overlap.
                 let sum = unsafe { sum.part(start, len) };
-                if add { kernels::add_zip3(x, y, g, sum, chain) } else { kernels::zip3(x, y, g, sum, chain) }
+                if add { loops::add_zip3(x, y, g, sum, chain) } else { loops::zip3(x, y, g, sum, chain) }
             });
         });
     }
@@ -61,17 +61,17 @@ where
         pass.accumulate(x, |sum, add| {
             let chain = move |x, y, g: F| g * by_x(x, y);
             if add {
-                kernels::add_zip3(x.data, y.data, gradient.data, sum, chain);
+                loops::add_zip3(x.data, y.data, gradient.data, sum, chain);
             } else {
-                kernels::zip3(x.data, y.data, gradient.data, sum, chain);
+                loops::zip3(x.data, y.data, gradient.data, sum, chain);
             }
         });
         pass.accumulate(y, |sum, add| {
             let chain = move |x, y, g: F| g * by_y(x, y);
             if add {
-                kernels::add_zip3(x.data, y.data, gradient.data, sum, chain);
+                loops::add_zip3(x.data, y.data, gradient.data, sum, chain);
             } else {
-                kernels::zip3(x.data, y.data, gradient.data, sum, chain);
+                loops::zip3(x.data, y.data, gradient.data, sum, chain);
             }
         });
     }
@@ -84,7 +84,7 @@ impl<'g, F: Float> Tensor<'g, F> {
         let parts = Parts::new(out);
         self.core.parts(self.len(), 1, |start, len| {
             // SAFETY: the parts do not overlap.
-            kernels::map(&self.data[start..start + len], unsafe { parts.part(start, len) }, &f);
+            loops::map(&self.data[start..start + len], unsafe { parts.part(start, len) }, &f);
         });
         self.core.unrecorded(out, self.shape)
     }

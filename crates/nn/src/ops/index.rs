@@ -138,7 +138,7 @@ impl<'g, F: Float> Tensor<'g, F> {
             for (row, from) in self.data.chunks_exact(inner).enumerate() {
                 let (o, i) = (row / count, row % count);
                 let to = (o * size + at[i] as usize) * inner;
-                crate::kernels::add_to(from, &mut out[to..to + inner]);
+                crate::loops::add_to(from, &mut out[to..to + inner]);
             }
         }
         let shape = Shape::new(self.shape).with(axis, size);

@@ -4,7 +4,7 @@ use super::Index;
 use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
-use crate::{Float, Shape, Tensor, kernels, multiversion};
+use crate::{Float, Shape, Tensor, loops, multiversion};
 
 #[derive(Clone, Copy)]
 struct LogProb<F> {
@@ -69,7 +69,7 @@ impl<'g, F: Float> Tensor<'g, F> {
         self.core.parts(self.len(), width, |start, len| {
             // SAFETY: the parts do not overlap.
             let out = unsafe { parts.part(start / width, len / width) };
-            kernels::logsumexp_rows(&self.data[start..start + len], width, out);
+            loops::logsumexp_rows(&self.data[start..start + len], width, out);
         });
         let normalizers = &*normalizers;
         let out = self.core.buffer(at.len());

@@ -7,7 +7,7 @@ use crate::gemm::{Matrix, product};
 use crate::pool::Parts;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tape::{Operation, Stored};
-use crate::{Activation, Float, Tensor, kernels, multiversion};
+use crate::{Activation, Float, Tensor, loops, multiversion};
 
 #[derive(Clone, Copy)]
 struct Linear<F> {
@@ -76,7 +76,7 @@ impl<F: Float> Operation<F> for Linear<F> {
                         let (g, y) = (&gradient.data[start..start + len], &kept.data[start..start + len]);
                         // SAFETY: the rows of different blocks do not overlap.
                         let dz = unsafe { parts.part(start, len) };
-                        kernels::zip(g, y, dz, |g, y| g * function.derivative(y));
+                        loops::zip(g, y, dz, |g, y| g * function.derivative(y));
                     });
                 });
                 &*dz
@@ -121,7 +121,7 @@ impl<F: Float> Operation<F> for Linear<F> {
                 core.pool.run(s.members, |e| {
                     // SAFETY: one member, one part.
                     let db = unsafe { parts.part(e * s.outputs, s.outputs) };
-                    kernels::sum_columns(rows_of(e, 0, s.rows), db, add);
+                    loops::sum_columns(rows_of(e, 0, s.rows), db, add);
                 });
             });
         }

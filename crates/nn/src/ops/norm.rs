@@ -2,7 +2,7 @@
 
 use super::elementwise::{ActivationFunction, derivative_formula, with_activation};
 use crate::backward::Pass;
-use crate::kernels::{self, LANES, chunk, chunk_mut, sum_lanes, sum_of};
+use crate::loops::{self, LANES, chunk, chunk_mut, sum_lanes, sum_of};
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
 use crate::{Activation, Float, Tensor, multiversion};
@@ -99,7 +99,7 @@ impl<F: Float> Operation<F> for Norm<F> {
             pass.accumulate(vector, |total, add| {
                 let size = s.blocks() * s.width;
                 for (total, sums) in total.chunks_exact_mut(s.width).zip(sums.chunks_exact(size)) {
-                    kernels::sum_columns(sums, total, add);
+                    loops::sum_columns(sums, total, add);
                 }
             });
         }

@@ -4,7 +4,7 @@ use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::shape::{Shape, around, axis_of};
 use crate::tape::{Core, Operation, Stored};
-use crate::{Float, Tensor, kernels, multiversion};
+use crate::{Float, Tensor, loops, multiversion};
 
 /// Numbers in one block of a long sum. Blocks are summed apart and added in order, whatever the threads.
 const SUM_BLOCK: usize = 1 << 15;
@@ -41,16 +41,16 @@ impl<F: Float> Core<F> {
     pub(crate) fn sum(&self, x: &[F]) -> F {
         let blocks = x.len().div_ceil(SUM_BLOCK);
         if blocks <= 1 {
-            return kernels::sum(x);
+            return loops::sum(x);
         }
         let partial = self.buffer(blocks);
         let parts = Parts::new(partial);
         self.pool.run(blocks, |i| {
             let block = &x[i * SUM_BLOCK..((i + 1) * SUM_BLOCK).min(x.len())];
             // SAFETY: block i writes element i.
-            unsafe { parts.part(i, 1)[0] = kernels::sum(block) };
+            unsafe { parts.part(i, 1)[0] = loops::sum(block) };
         });
-        kernels::sum(partial)
+        loops::sum(partial)
     }
 }
 
@@ -77,12 +77,12 @@ impl<'g, F: Float> Tensor<'g, F> {
         if size == 0 {
             out.fill(F::ZERO);
         } else if inner == 1 {
-            kernels::sum_rows(self.data, size, out);
+            loops::sum_rows(self.data, size, out);
         } else {
             for (block, out) in
                 self.data.chunks_exact((size * inner).max(1)).zip(out.chunks_exact_mut(inner.max(1)))
             {
-                kernels::sum_columns(block, out, false);
+                loops::sum_columns(block, out, false);
             }
         }
         let shape = if keep { kept } else { kept.without(axis) };

@@ -3,7 +3,7 @@
 use crate::backward::Pass;
 use crate::shape::{around, axis_of};
 use crate::tape::{Operation, Stored};
-use crate::{Float, Tensor, kernels};
+use crate::{Float, Tensor, loops};
 
 #[derive(Clone, Copy)]
 struct CumSum<F> {
@@ -53,9 +53,9 @@ impl<'g, F: Float> Tensor<'g, F> {
                 let (low, high) = block.split_at_mut(from.max(to) * inner);
                 let (a, b) = (&mut low[from.min(to) * inner..][..inner], &mut high[..inner]);
                 if reverse {
-                    kernels::add_to(b, a);
+                    loops::add_to(b, a);
                 } else {
-                    kernels::add_to(a, b);
+                    loops::add_to(a, b);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
-use crate::{Float, Tensor, kernels, multiversion};
+use crate::{Float, Tensor, loops, multiversion};
 
 #[derive(Clone, Copy)]
 struct Softmax<F> {
@@ -71,7 +71,7 @@ impl<'g, F: Float> Tensor<'g, F> {
         let parts = Parts::new(out);
         self.core.parts(self.len(), width, |start, len| {
             // SAFETY: the parts do not overlap.
-            kernels::softmax_rows(&self.data[start..start + len], width, unsafe { parts.part(start, len) });
+            loops::softmax_rows(&self.data[start..start + len], width, unsafe { parts.part(start, len) });
         });
         self.core.record(out, self.shape, &[self], Softmax { x: self.store() })
     }
@@ -88,7 +88,7 @@ impl<'g, F: Float> Tensor<'g, F> {
     pub fn logsumexp(self, keep: bool) -> Self {
         let width = self.last_axis("logsumexp");
         let out = self.core.buffer(self.len() / width);
-        kernels::logsumexp_rows(self.data, width, out);
+        loops::logsumexp_rows(self.data, width, out);
         let mut shape = crate::Shape::new(self.shape);
         let last = shape.len() - 1;
         shape[last] = 1;
@@ -100,7 +100,7 @@ impl<'g, F: Float> Tensor<'g, F> {
 multiversion! {
     fn softmax_backward[F: Float](y: &[F], g: &[F], width: usize, out: &mut [F], add: bool) |simd| {
         for ((y, g), out) in y.chunks_exact(width).zip(g.chunks_exact(width)).zip(out.chunks_exact_mut(width)) {
-            let dot = kernels::sum_of([y, g], |[y, g]| y * g);
+            let dot = loops::sum_of([y, g], |[y, g]| y * g);
             if add {
                 for ((out, &y), &g) in out.iter_mut().zip(y).zip(g) {
                     *out += y * (g - dot);
@@ -115,8 +115,8 @@ multiversion! {
 
     fn log_softmax_rows[F: Float](x: &[F], width: usize, y: &mut [F]) |simd| {
         for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-            let max = kernels::max_of(x);
-            let normalizer = max + kernels::sum_of([x], |[x]| (x - max).exp()).ln();
+            let max = loops::max_of(x);
+            let normalizer = max + loops::sum_of([x], |[x]| (x - max).exp()).ln();
             for (y, &x) in y.iter_mut().zip(x) {
                 *y = x - normalizer;
             }

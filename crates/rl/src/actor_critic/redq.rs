@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use quire_core::{About, Error, Options, Paper, Result, Rng, Trace, options, state};
 use quire_nn::{Graph, Mlp, Params, Scratch, Tape, Tensor};
-use quire_optim::{Layout, Optimizer, OptimizerOptions};
+use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting};
 use rand::RngExt;
 use rand::seq::index::sample;
 use rand_distr::{Distribution, StandardNormal};
@@ -366,12 +366,16 @@ impl Learner for Redq {
         let rounds = task.budget.saturating_sub(options.random_steps).max(1);
         let updates = rounds * u64::from(options.updates_per_step);
         let policy_updates = updates.div_ceil(u64::from(options.policy_delay));
-        let build = |layout: &Layout, steps| options.optimizer.build(layout, Some(steps));
+        let build = |name, layout: &Layout, steps| {
+            let setting =
+                OptimizerSetting::new(task.seeds.child(name)).with_steps(steps).with_threads(task.threads);
+            options.optimizer.build(layout, &setting)
+        };
         Ok(Redq {
             target_entropy: options.target_entropy.unwrap_or(-(dimensions as f64)),
-            policy_optimizer: build(&layout(&policy_weights), policy_updates)?,
-            critic_optimizer: build(&layout(&critics), updates)?,
-            temperature_optimizer: build(&Layout::flat(1), policy_updates)?,
+            policy_optimizer: build("policy optimizer", &layout(&policy_weights), policy_updates)?,
+            critic_optimizer: build("critic optimizer", &layout(&critics), updates)?,
+            temperature_optimizer: build("temperature optimizer", &Layout::flat(1), policy_updates)?,
             workspace: Workspace {
                 tape: Tape::new(task.threads),
                 scratch: Scratch::new(),

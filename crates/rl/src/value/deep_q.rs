@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quire_core::{Error, Options, Result, Rng, Trace, options, state};
 use quire_nn::{Params, Tape};
-use quire_optim::{Composed, Optimizer, OptimizerOptions, RmspropOptions, Rule, Schedule};
+use quire_optim::{Composed, Optimizer, OptimizerOptions, OptimizerSetting, RmspropOptions, Rule, Schedule};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -146,7 +146,10 @@ impl DeepQ {
         let network = QNetwork::new(&mut online, &task.observation, actions, &options.network, &mut initial)?;
         let rounds = task.budget.saturating_sub(options.learning_starts) / options.learn_period;
         let updates = (rounds * u64::from(options.updates_per_round)).max(1);
-        let optimizer = options.optimizer.build(&layout(&online), Some(updates))?;
+        let setting = OptimizerSetting::new(task.seeds.child("optimizer"))
+            .with_steps(updates)
+            .with_threads(task.threads);
+        let optimizer = options.optimizer.build(&layout(&online), &setting)?;
         let precision = Precision::of(&task.observation);
         Ok(DeepQ {
             replay: Replay::new(options.replay_capacity, task.observation.size(), 1, precision),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::svg::COLORS;
+use super::svg::forest::Forest;
 use super::svg::lines::{Lines, Series, data};
 use crate::format;
 use crate::statistics::Estimate;
@@ -39,18 +40,32 @@ pub fn curve_svg(curves: &MetricCurves, options: &CurveSvg) -> String {
         reference: options.optimum.map(|optimum| (optimum, "optimum")),
         ..lines(curves, &series, options.width, options.height)
     };
+    standalone(&plot.svg(), (options.width, options.height))
+}
+
+/// A drawing as a file of its own: with styles that follow the reader's light or dark scheme.
+fn standalone(drawing: &str, (width, height): (f64, f64)) -> String {
     let light = "svg{--ink:#1b1d22;--muted:#61656f;--grid:#e6e4de;--axis:#b5b3ac}";
     let dark = "@media (prefers-color-scheme:dark){svg{--ink:#ecebe7;--muted:#a2a6b0;--grid:#30343c;--axis:#5a5f69}}";
-    let head = format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{}" height="{}" "#,
-        options.width, options.height
-    );
+    let head = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" "#);
     let style = format!("<style>{light}{dark}{COLORS}{CHART_STYLE}</style>");
-    let drawing = plot.svg().replacen("<svg ", &head, 1);
+    let drawing = drawing.replacen("<svg ", &head, 1);
     match drawing.find('>') {
         Some(end) => format!("{}{style}{}\n", &drawing[..=end], &drawing[end + 1..]),
         None => drawing,
     }
+}
+
+/// Numbers with intervals as an SVG file of its own, in the same manner as [`curve_svg`].
+pub fn forest_svg(forest: &Forest) -> String {
+    standalone(&forest.svg(), (forest.width, forest.height()))
+}
+
+/// The same on an HTML page that needs nothing else.
+pub fn forest_html(forest: &Forest) -> String {
+    let body = format!("<figure class=\"plot\">{}</figure>\n", forest.svg());
+    let style = [include_str!("style.css"), COLORS, CHART_STYLE];
+    super::document(forest.title, quire_core::VERSION, &style, &body, "")
 }
 
 /// Learning curves as a figure of the page: drawn once for wide screens and once for narrow ones.

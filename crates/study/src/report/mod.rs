@@ -2,7 +2,7 @@
 //!
 //! [`html`] gives a page about a study that needs nothing else: style, plots and script are inline, nothing is fetched.
 //! Everything can be read without the script, which only adds a read-out under the pointer. [`curve_svg`] gives one plot
-//! as a file of its own. [`bibliography`] gives pages about papers and their claims, made in the same way; their script
+//! as a file of its own, [`forest_svg`] numbers with their intervals. [`bibliography`] gives pages about papers and their claims, made in the same way; their script
 //! only adds a filter.
 //!
 //! | file | what it holds |
@@ -22,8 +22,9 @@ use std::path::Path;
 
 use quire_core::{Result, files};
 
-pub use figures::{CurveSvg, curve_svg};
+pub use figures::{CurveSvg, curve_svg, forest_html, forest_svg};
 pub use page::html;
+pub use svg::forest::{Forest, ForestRow};
 
 use crate::StudySummary;
 

@@ -2,7 +2,7 @@
 
 use quire_core::{Result, state};
 use quire_nn::{Activation, Init, Mlp, MlpConfig, Params, Scratch, Tape};
-use quire_optim::{Layout, Optimizer, OptimizerOptions};
+use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting};
 
 use super::{
     Clock, Group, GroupData, GroupLearner, GroupOptions, Model, Plan, Setting, inputs, inputs_of_all_actions,
@@ -21,7 +21,8 @@ pub struct Part {
 
 impl Part {
     fn optimizer(params: &Params<f32>, learning_rate: f64) -> Result<Box<dyn Optimizer>> {
-        OptimizerOptions::adam(learning_rate).build(&Layout::flat(params.len()), None)
+        OptimizerOptions::adam(learning_rate)
+            .build(&Layout::flat(params.len()), &OptimizerSetting::without_noise())
     }
 
     fn new(

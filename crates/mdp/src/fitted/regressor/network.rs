@@ -2,7 +2,7 @@
 
 use quire_core::{Error, Result, Rng};
 use quire_nn::{Mlp, MlpConfig, Params, Scratch, Tape};
-use quire_optim::{Layout, OptimizerOptions};
+use quire_optim::{Layout, OptimizerOptions, OptimizerSetting};
 use rand::seq::SliceRandom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,8 @@ impl Regressor for Network {
         let mut params = Params::new();
         let mlp = Mlp::new(&mut params, "regressor", &MlpConfig { sizes, ..MlpConfig::default() }, rng);
         let layout = Layout::flat(params.len());
-        let mut optimizer = OptimizerOptions::adam(*learning_rate).build(&layout, None)?;
+        let mut optimizer =
+            OptimizerOptions::adam(*learning_rate).build(&layout, &OptimizerSetting::without_noise())?;
         let mut gradient = vec![0.0; params.len()];
         let mut order: Vec<usize> = (0..rows.len()).collect();
         let mut loss = 0.0;

@@ -3,6 +3,7 @@
 //! Colors are CSS classes `c0` .. `c7` (strokes and fills of a series); the style that gives them their values, in
 //! light and in dark, is [`COLORS`].
 
+pub mod forest;
 pub mod interval;
 pub mod labels;
 pub mod lines;

@@ -17,7 +17,7 @@ const CLOSED: u64 = INDEX_MASK;
 
 /// Workers beside the calling thread; none for a pool of one thread.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
 }
@@ -40,7 +40,7 @@ struct Shared {
 
 impl Pool {
     /// A pool that uses `threads` threads, the caller's included.
-    pub(crate) fn new(threads: usize) -> Self {
+    pub fn new(threads: usize) -> Self {
         let extra = threads.max(1) - 1;
         let shared = Arc::new(Shared {
             state: AtomicU64::new(CLOSED),
@@ -51,7 +51,7 @@ impl Pool {
             .map(|number| {
                 let shared = shared.clone();
                 std::thread::Builder::new()
-                    .name(format!("quire-nn-{number}"))
+                    .name(format!("quire-{number}"))
                     .spawn(move || shared.work(number))
                     .expect("the operating system starts a thread")
             })
@@ -63,19 +63,19 @@ impl Pool {
     }
 
     /// The number of threads, the caller's included.
-    pub(crate) fn threads(&self) -> usize {
+    pub fn threads(&self) -> usize {
         self.workers.len() + 1
     }
 
     /// Calls `block(0) ... block(blocks - 1)`, each once, in any order, on any thread.
     #[inline]
-    pub(crate) fn run<B: Fn(usize) + Sync>(&self, blocks: usize, block: B) {
+    pub fn run<B: Fn(usize) + Sync>(&self, blocks: usize, block: B) {
         self.run_with_thread(blocks, |index, _| block(index));
     }
 
     /// As [`Pool::run`]; the block is also told the number of its thread, for memory that a thread works in.
     #[inline]
-    pub(crate) fn run_with_thread<B: Fn(usize, usize) + Sync>(&self, blocks: usize, block: B) {
+    pub fn run_with_thread<B: Fn(usize, usize) + Sync>(&self, blocks: usize, block: B) {
         if self.workers.is_empty() || blocks <= 1 {
             (0..blocks).for_each(|index| block(index, 0));
         } else {
@@ -195,7 +195,7 @@ impl Drop for Pool {
 
 /// A pointer that blocks of a job may write through, each to its own part.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Parts<T>(*mut T, usize);
+pub struct Parts<T>(*mut T, usize);
 
 // SAFETY: access is unsafe and the caller keeps the parts apart.
 unsafe impl<T: Send> Send for Parts<T> {}
@@ -203,13 +203,14 @@ unsafe impl<T: Send> Send for Parts<T> {}
 unsafe impl<T: Send> Sync for Parts<T> {}
 
 impl<T> Parts<T> {
-    pub(crate) fn new(slice: &mut [T]) -> Self {
+    /// Of a slice, which must not be used otherwise until the job is done.
+    pub fn new(slice: &mut [T]) -> Self {
         Parts(slice.as_mut_ptr(), slice.len())
     }
 
     /// The address of an element.
     #[inline]
-    pub(crate) fn at(&self, start: usize) -> *mut T {
+    pub fn at(&self, start: usize) -> *mut T {
         assert!(start <= self.1);
         self.0.wrapping_add(start)
     }
@@ -220,7 +221,7 @@ impl<T> Parts<T> {
     /// Parts in use at the same time must not overlap.
     #[allow(clippy::mut_from_ref)]
     #[inline]
-    pub(crate) unsafe fn part(&self, start: usize, len: usize) -> &mut [T] {
+    pub unsafe fn part(&self, start: usize, len: usize) -> &mut [T] {
         assert!(start + len <= self.1);
         // SAFETY: within the slice; apart by the caller's word.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }

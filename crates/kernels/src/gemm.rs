@@ -9,7 +9,7 @@
 
 use std::cell::UnsafeCell;
 
-use crate::kernels::sum_of;
+use crate::loops::sum_of;
 use crate::simd::{self, Level};
 use crate::{Float, multiversion};
 
@@ -26,30 +26,33 @@ const MOST_COLUMNS: usize = 32;
 
 /// A matrix in memory: element `(i, j)` is `data[i * row + j * column]`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Matrix<'a, F> {
-    pub(crate) data: &'a [F],
-    pub(crate) row: usize,
-    pub(crate) column: usize,
+pub struct Matrix<'a, F> {
+    /// The numbers, from element (0, 0) on.
+    pub data: &'a [F],
+    /// Distance of two rows.
+    pub row: usize,
+    /// Distance of two columns.
+    pub column: usize,
 }
 
 impl<'a, F> Matrix<'a, F> {
     /// Row-major, with rows of `width`.
-    pub(crate) fn new(data: &'a [F], width: usize) -> Self {
+    pub fn new(data: &'a [F], width: usize) -> Self {
         Matrix { data, row: width, column: 1 }
     }
 
     /// The same numbers with rows and columns exchanged.
-    pub(crate) fn transposed(self) -> Self {
+    pub fn transposed(self) -> Self {
         Matrix { row: self.column, column: self.row, ..self }
     }
 
     /// The columns from `first` on.
-    pub(crate) fn starting_at_column(self, first: usize) -> Self {
+    pub fn starting_at_column(self, first: usize) -> Self {
         self.transposed().starting_at_row(first).transposed()
     }
 
     /// The rows from `first` on.
-    pub(crate) fn starting_at_row(self, first: usize) -> Self {
+    pub fn starting_at_row(self, first: usize) -> Self {
         Matrix { data: &self.data[(first * self.row).min(self.data.len())..], ..self }
     }
 
@@ -87,7 +90,7 @@ type Transpose<F> =
     unsafe fn(from: *const F, row: usize, count: usize, depth: usize, to: *mut F, width: usize);
 
 /// What a product is made of at one instruction set.
-pub(crate) struct Kernel<F: 'static> {
+pub struct Kernel<F: 'static> {
     rows: usize,
     columns: usize,
     /// For a left panel packed row after row, [`ROW`] apart: the tile of 1, 2 ... rows.
@@ -495,7 +498,7 @@ mod x86 {
 }
 
 /// The kernel of the level in use.
-pub(crate) fn f32_kernel() -> &'static Kernel<f32> {
+pub fn f32_kernel() -> &'static Kernel<f32> {
     #[cfg(target_arch = "x86_64")]
     match simd::level() {
         Level::Avx512 => return &x86::F32_512,
@@ -506,7 +509,7 @@ pub(crate) fn f32_kernel() -> &'static Kernel<f32> {
 }
 
 /// The kernel of the level in use.
-pub(crate) fn f64_kernel() -> &'static Kernel<f64> {
+pub fn f64_kernel() -> &'static Kernel<f64> {
     #[cfg(target_arch = "x86_64")]
     match simd::level() {
         Level::Avx512 => return &x86::F64_512,
@@ -533,7 +536,7 @@ thread_local! {
 }
 
 /// Makes the calling thread's packing memory, so that its first product does not have to.
-pub(crate) fn prepare_thread() {
+pub fn prepare_thread() {
     PACKED.with(|_| ());
 }
 
@@ -543,7 +546,7 @@ pub(crate) fn prepare_thread() {
 ///
 /// # Panics
 /// If a matrix does not fit its data.
-pub(crate) fn product<F: Float>(
+pub fn product<F: Float>(
     [m, n, k]: [usize; 3],
     c: &mut [F],
     c_row: usize,
@@ -566,7 +569,7 @@ pub(crate) fn product<F: Float>(
 ///
 /// # Safety
 /// `c` must be valid for `m` rows of `n` numbers, `c_row` apart, which nobody else uses meanwhile.
-pub(crate) unsafe fn product_at<F: Float>(
+pub unsafe fn product_at<F: Float>(
     [m, n, k]: [usize; 3],
     c: *mut F,
     c_row: usize,
@@ -634,7 +637,7 @@ pub(crate) unsafe fn product_at<F: Float>(
 }
 
 /// The most columns of a result that counts as narrow.
-pub(crate) const NARROW: usize = 4;
+pub const NARROW: usize = 4;
 /// Rows of a narrow result that are computed transposed at one time.
 const NARROW_ROWS: usize = 256;
 
@@ -643,7 +646,7 @@ const NARROW_ROWS: usize = 256;
 ///
 /// # Safety
 /// As [`product_at`].
-pub(crate) unsafe fn product_whole_at<F: Float>(
+pub unsafe fn product_whole_at<F: Float>(
     [m, n, k]: [usize; 3],
     c: *mut F,
     c_row: usize,
@@ -711,7 +714,7 @@ multiversion! {
 ///
 /// # Safety
 /// `x` must be valid for them.
-pub(crate) unsafe fn fill_rows<F: Float>(x: *mut F, row: usize, count: usize, width: usize) {
+pub unsafe fn fill_rows<F: Float>(x: *mut F, row: usize, count: usize, width: usize) {
     for i in 0..count {
         // SAFETY: the caller's duty.
         unsafe { std::slice::from_raw_parts_mut(x.add(i * row), width) }.fill(F::ZERO);

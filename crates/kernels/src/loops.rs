@@ -3,13 +3,13 @@
 use crate::{Float, multiversion};
 
 /// Lanes of one accumulator in sums: a fixed number, so that a sum is the same at every vector width.
-pub(crate) const LANES: usize = 16;
+pub const LANES: usize = 16;
 /// Numbers that are summed apart from each other: four accumulators.
 const STRIDE: usize = 4 * LANES;
 
 /// Sum of `f` over slices walked in step, in 16 lanes times 4 accumulators that are added pairwise at the end.
 #[inline(always)]
-pub(crate) fn sum_of<F: Float, const N: usize>(slices: [&[F]; N], f: impl Fn([F; N]) -> F) -> F {
+pub fn sum_of<F: Float, const N: usize>(slices: [&[F]; N], f: impl Fn([F; N]) -> F) -> F {
     let len = slices[0].len();
     let slices = slices.map(|x| &x[..len]);
     let mut sums = [F::ZERO; STRIDE];
@@ -42,19 +42,19 @@ pub(crate) fn sum_of<F: Float, const N: usize>(slices: [&[F]; N], f: impl Fn([F;
 
 /// The part of a slice that starts at `start`, its length known to the compiler.
 #[inline(always)]
-pub(crate) fn chunk<F, const N: usize>(x: &[F], start: usize) -> &[F; N] {
+pub fn chunk<F, const N: usize>(x: &[F], start: usize) -> &[F; N] {
     x[start..start + N].first_chunk().expect("the range has this length")
 }
 
 /// As [`chunk`], to write to.
 #[inline(always)]
-pub(crate) fn chunk_mut<F, const N: usize>(x: &mut [F], start: usize) -> &mut [F; N] {
+pub fn chunk_mut<F, const N: usize>(x: &mut [F], start: usize) -> &mut [F; N] {
     x[start..start + N].first_chunk_mut().expect("the range has this length")
 }
 
 /// The sum of 16 lanes, pairwise.
 #[inline(always)]
-pub(crate) fn sum_lanes<F: Float>(mut lanes: [F; LANES]) -> F {
+pub fn sum_lanes<F: Float>(mut lanes: [F; LANES]) -> F {
     let mut width = LANES / 2;
     while width > 0 {
         for l in 0..width {
@@ -67,7 +67,7 @@ pub(crate) fn sum_lanes<F: Float>(mut lanes: [F; LANES]) -> F {
 
 /// Maximum of a slice; NaN if any is NaN, minus infinity if empty.
 #[inline(always)]
-pub(crate) fn max_of<F: Float>(x: &[F]) -> F {
+pub fn max_of<F: Float>(x: &[F]) -> F {
     let mut lanes = [-F::INFINITY; LANES];
     let chunks = x.chunks_exact(LANES);
     let rest = chunks.remainder();
@@ -82,35 +82,35 @@ pub(crate) fn max_of<F: Float>(x: &[F]) -> F {
 
 multiversion! {
     /// `y <- f(x)`.
-    pub(crate) fn map[F: Float, M: Fn(F) -> F](x: &[F], y: &mut [F], f: M) |simd| {
+    pub fn map[F: Float, M: Fn(F) -> F](x: &[F], y: &mut [F], f: M) |simd| {
         for (y, &x) in y.iter_mut().zip(x) {
             *y = f(x);
         }
     }
 
     /// `z <- f(x, y)`.
-    pub(crate) fn zip[F: Float, M: Fn(F, F) -> F](x: &[F], y: &[F], z: &mut [F], f: M) |simd| {
+    pub fn zip[F: Float, M: Fn(F, F) -> F](x: &[F], y: &[F], z: &mut [F], f: M) |simd| {
         for ((z, &x), &y) in z.iter_mut().zip(x).zip(y) {
             *z = f(x, y);
         }
     }
 
     /// `out <- f(x, y, z)`.
-    pub(crate) fn zip3[F: Float, M: Fn(F, F, F) -> F](x: &[F], y: &[F], z: &[F], out: &mut [F], f: M) |simd| {
+    pub fn zip3[F: Float, M: Fn(F, F, F) -> F](x: &[F], y: &[F], z: &[F], out: &mut [F], f: M) |simd| {
         for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
             *out = f(x, y, z);
         }
     }
 
     /// `out <- out + f(x, y, z)`.
-    pub(crate) fn add_zip3[F: Float, M: Fn(F, F, F) -> F](x: &[F], y: &[F], z: &[F], out: &mut [F], f: M) |simd| {
+    pub fn add_zip3[F: Float, M: Fn(F, F, F) -> F](x: &[F], y: &[F], z: &[F], out: &mut [F], f: M) |simd| {
         for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
             *out += f(x, y, z);
         }
     }
 
     /// `z <- f(x, y)` where either side may be one number for the whole slice.
-    pub(crate) fn zip_stretched[F: Float, M: Fn(F, F) -> F](
+    pub fn zip_stretched[F: Float, M: Fn(F, F) -> F](
         x: &[F], x_stride: usize, y: &[F], y_stride: usize, z: &mut [F], f: M,
     ) |simd| {
         match (x_stride, y_stride) {
@@ -136,19 +136,19 @@ multiversion! {
     }
 
     /// `y <- y + x`.
-    pub(crate) fn add_to[F: Float](x: &[F], y: &mut [F]) |simd| {
+    pub fn add_to[F: Float](x: &[F], y: &mut [F]) |simd| {
         for (y, &x) in y.iter_mut().zip(x) {
             *y += x;
         }
     }
 
     /// The sum of a slice.
-    pub(crate) fn sum[F: Float](x: &[F]) -> F |simd| {
+    pub fn sum[F: Float](x: &[F]) -> F |simd| {
         sum_of([x], |[x]| x)
     }
 
     /// `out[r] <- sum of row r`, for rows of `width`.
-    pub(crate) fn sum_rows[F: Float](x: &[F], width: usize, out: &mut [F]) |simd| {
+    pub fn sum_rows[F: Float](x: &[F], width: usize, out: &mut [F]) |simd| {
         for (out, row) in out.iter_mut().zip(x.chunks_exact(width)) {
             *out = sum_of([row], |[x]| x);
         }
@@ -157,7 +157,7 @@ multiversion! {
     /// `out[c] <- [out[c] +] sum over the rows of column c`, for rows of `out.len()`.
     ///
     /// Rows are added in order, eight at a time to spare the traffic of `out`.
-    pub(crate) fn sum_columns[F: Float](x: &[F], out: &mut [F], add: bool) |simd| {
+    pub fn sum_columns[F: Float](x: &[F], out: &mut [F], add: bool) |simd| {
         if !add {
             out.fill(F::ZERO);
         }
@@ -186,7 +186,7 @@ multiversion! {
     }
 
     /// Softmax of every row: `y <- exp(x - max) / sum`.
-    pub(crate) fn softmax_rows[F: Float](x: &[F], width: usize, y: &mut [F]) |simd| {
+    pub fn softmax_rows[F: Float](x: &[F], width: usize, y: &mut [F]) |simd| {
         for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
             let max = max_of(x);
             for (y, &x) in y.iter_mut().zip(x) {
@@ -200,7 +200,7 @@ multiversion! {
     }
 
     /// `ln sum exp` of every row. A row of minus infinities gives minus infinity.
-    pub(crate) fn logsumexp_rows[F: Float](x: &[F], width: usize, out: &mut [F]) |simd| {
+    pub fn logsumexp_rows[F: Float](x: &[F], width: usize, out: &mut [F]) |simd| {
         for (x, out) in x.chunks_exact(width).zip(out.iter_mut()) {
             let max = max_of(x);
             *out = if max.is_finite() { max + sum_of([x], |[x]| (x - max).exp()).ln() } else { max };

@@ -1,8 +1,11 @@
-//! The number types networks are made of, and the functions of them that vectorize.
+//! The number types, and the functions of them that vectorize.
 
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::gemm::Kernel;
 
@@ -20,6 +23,8 @@ mod sealed {
 pub trait Float:
     sealed::Sealed
     + bytemuck::Pod
+    + Serialize
+    + DeserializeOwned
     + Copy
     + Default
     + Debug
@@ -49,8 +54,6 @@ pub trait Float:
     const MAX: Self;
     /// Positive infinity.
     const INFINITY: Self;
-    /// How a safetensors file calls this type.
-    const DTYPE: safetensors::Dtype;
 
     /// The nearest value to `x`.
     fn from_f64(x: f64) -> Self;
@@ -103,18 +106,16 @@ pub trait Float:
 
     /// What products of matrices are made of.
     #[doc(hidden)]
-    #[allow(private_interfaces)]
     fn kernel() -> &'static Kernel<Self>;
 }
 
 macro_rules! common {
-    ($float:ident, $dtype:ident, $kernel:path) => {
+    ($float:ident, $kernel:path) => {
         const ZERO: Self = 0.0;
         const ONE: Self = 1.0;
         const HALF: Self = 0.5;
         const MAX: Self = $float::MAX;
         const INFINITY: Self = $float::INFINITY;
-        const DTYPE: safetensors::Dtype = safetensors::Dtype::$dtype;
 
         #[inline(always)]
         fn from_f64(x: f64) -> Self {
@@ -153,7 +154,6 @@ macro_rules! common {
             $float::sin_cos(self)
         }
 
-        #[allow(private_interfaces)]
         fn kernel() -> &'static Kernel<Self> {
             $kernel()
         }
@@ -161,7 +161,7 @@ macro_rules! common {
 }
 
 impl Float for f32 {
-    common!(f32, F32, crate::gemm::f32_kernel);
+    common!(f32, crate::gemm::f32_kernel);
 
     #[inline(always)]
     fn exp(self) -> f32 {
@@ -261,7 +261,7 @@ impl Float for f32 {
 }
 
 impl Float for f64 {
-    common!(f64, F64, crate::gemm::f64_kernel);
+    common!(f64, crate::gemm::f64_kernel);
 
     #[inline(always)]
     fn exp(self) -> f64 {
