@@ -8,6 +8,7 @@
 //! | [`linear`] | family: sparse systems of linear equations |
 //! | [`nonlinear`] | family: square systems of nonlinear equations with bounds |
 //! | [`descent`] | family: descend smooth functions by their gradients |
+//! | [`finite_sum`] | family: minimize the mean of many functions by gradients of a few |
 //! | [`newton`] | family: minimize by Newton steps, and how long to make them |
 //! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
 //! | [`stiff`] | family: stiff ordinary differential equations |
@@ -16,6 +17,7 @@
 //! | [`quasi_newton`] | the curvature that L-BFGS remembers |
 
 pub mod descent;
+pub mod finite_sum;
 pub mod fixed_point;
 pub mod linear;
 pub mod newton;
@@ -42,6 +44,7 @@ pub fn wing() -> Wing {
             newton::problems(),
             nonlinear::problems(),
             descent::problems(),
+            finite_sum::problems(),
             fixed_point::problems(),
             stiff::problems(),
             polar::problems(),
