@@ -11,6 +11,7 @@
 //! | [`finite_sum`] | family: minimize the mean of many functions by gradients of a few |
 //! | [`newton`] | family: minimize by Newton steps, and how long to make them |
 //! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
+//! | [`sensing`] | family: low-rank matrices from linear measurements |
 //! | [`stiff`] | family: stiff ordinary differential equations |
 //! | [`ranking`] | family: strengths of players from the games they played |
 //! | [`polar`] | family: the nearest orthogonal matrix |
@@ -26,6 +27,7 @@ pub mod polar;
 pub mod problem;
 pub mod quasi_newton;
 pub mod ranking;
+pub mod sensing;
 pub mod solver;
 pub mod stiff;
 
@@ -48,6 +50,7 @@ pub fn wing() -> Wing {
             fixed_point::problems(),
             stiff::problems(),
             polar::problems(),
+            sensing::problems(),
         ]
         .concat(),
         open: |_| None,
