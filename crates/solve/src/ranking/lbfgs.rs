@@ -117,7 +117,7 @@ impl Solver<League> for Lbfgs {
         let Lbfgs { options, likelihood, place, trial, trial_gradient } = self;
         let mut direction = direction(place);
         let mut slope = dot(&place.gradient, &direction);
-        if !(slope > 0.0) {
+        if slope.is_nan() || slope <= 0.0 {
             place.history.clear();
             direction.copy_from_slice(&place.gradient);
             slope = dot(&place.gradient, &direction);
