@@ -17,8 +17,11 @@
 //! | [`fitted`] | family: regress returns or backed-up values, act greedily in the fit |
 //! | [`average_reward`] | family: learn while living one endless life, paid by the average reward |
 //! | [`policy_gradient`] | family: climb the return of a parameterized policy by gradients from its trajectories |
+//! | [`preference`] | family: learn from nothing but which of two trajectories is better |
+//! | [`adversarial`] | family: choose policies against losses that an adversary picks afresh every episode |
 //! | [`robust`] | family: plan from logged steps for a world that differs from the log |
 
+pub mod adversarial;
 pub mod average_reward;
 pub mod control;
 pub mod evaluation;
@@ -31,6 +34,7 @@ pub mod offline;
 pub mod policy;
 pub mod policy_gradient;
 pub mod posterior;
+pub mod preference;
 pub mod regularized;
 pub mod robust;
 pub mod solve;
@@ -60,6 +64,8 @@ pub fn wing() -> Wing {
             policy_gradient::problems(),
             fitted::problems(),
             evaluation::problems(),
+            adversarial::problems(),
+            preference::problems(),
         ]
         .concat(),
         open: explore::problem::open,

@@ -102,6 +102,34 @@ impl StagedMdp {
         self.at_start(&later)
     }
 
+    /// P(s_h = s, a_h = a) under a policy with action probabilities `[H, S, A]`; fills `result`, of the same shape.
+    pub fn occupancy(&self, policy: &[f64], result: &mut [f64]) {
+        let (states, actions) = (self.states(), self.actions());
+        result.fill(0.0);
+        // Until its stage is reached, the mass of a state stands with its first action.
+        for (mass, p) in result.iter_mut().step_by(actions).zip(self.stages[0].start()) {
+            *mass = *p;
+        }
+        for (stage, (mdp, policy)) in
+            self.stages.iter().zip(policy.chunks_exact(states * actions)).enumerate()
+        {
+            let (now, later) = result[stage * states * actions..].split_at_mut(states * actions);
+            for state in 0..states {
+                let mass = now[state * actions];
+                for action in 0..actions {
+                    let weight = mass * policy[state * actions + action];
+                    now[state * actions + action] = weight;
+                    let (next, probability) = mdp.row(state, action);
+                    if weight > 0.0 && !later.is_empty() {
+                        for (&next, &p) in next.iter().zip(probability) {
+                            later[next as usize * actions] += weight * p;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     /// The return of one episode under a deterministic policy, `[H, S]`, with expected rewards.
     pub fn play(&self, policy: &[usize], rng: &mut Rng) -> f64 {
         let mut state = self.sample_start(rng);
@@ -128,6 +156,11 @@ mod tests {
         assert_eq!(solution, solve::backward_induction(&mdp, 7));
         let value = solve::evaluate_episodic(&mdp, &solution.policy, &mut Vec::new());
         assert_eq!(staged.evaluate(&solution.policy), value);
+        let policy: Vec<f64> = (0..7 * 6 * 3).map(|at| [0.5, 0.2, 0.3][at % 3]).collect();
+        let mut visits = vec![0.0; policy.len()];
+        staged.occupancy(&policy, &mut visits);
+        let expected = solve::occupancy(&mdp, &policy);
+        assert!(visits.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-15));
         assert!(StagedMdp::new(Vec::new()).is_err());
         assert!(StagedMdp::new(vec![mdp, garnet(5, 3, 2, 4).unwrap()]).is_err());
     }

@@ -99,7 +99,17 @@ impl<F: Float> Orthogonalizer<F> {
     ///
     /// # Panics
     /// If `x` does not have m n numbers.
-    pub fn orthogonalize(&mut self, x: &mut [F], [m, n]: [usize; 2]) {
+    pub fn orthogonalize(&mut self, x: &mut [F], shape: [usize; 2]) {
+        for index in 0..self.rows.len() {
+            self.iterate(index, x, shape);
+        }
+    }
+
+    /// Iteration `index` of [`Orthogonalizer::orthogonalize`] alone; the first also normalizes.
+    ///
+    /// # Panics
+    /// If `x` does not have m n numbers, or there is no such iteration.
+    pub fn iterate(&mut self, index: usize, x: &mut [F], [m, n]: [usize; 2]) {
         assert_eq!(x.len(), m * n, "the matrix does not have the shape");
         for buffer in [&mut self.gram, &mut self.square] {
             buffer.resize((m * m).max(buffer.len()), F::ZERO);
@@ -107,33 +117,31 @@ impl<F: Float> Orthogonalizer<F> {
         self.next.resize((m * n).max(self.next.len()), F::ZERO);
         let (gram, square, next) =
             (&mut self.gram[..m * m], &mut self.square[..m * m], &mut self.next[..m * n]);
-        if self.normalization == Normalization::Frobenius {
+        if index == 0 && self.normalization == Normalization::Frobenius {
             let factor = F::from_f64(1.0 / (global_norm(x) + self.epsilon));
             x.iter_mut().for_each(|x| *x *= factor);
         }
-        for (index, &[a, b, c]) in self.rows.iter().enumerate() {
-            symmetric_product(&self.pool, x, [m, n], gram);
-            if index == 0 && self.normalization == Normalization::Rows {
-                scale_rows(x, gram, [m, n], F::from_f64(self.epsilon), &mut self.factors);
-            }
-            symmetric_product(&self.pool, gram, [m, m], square);
-            let [a, b, c] = [a, b, c].map(F::from_f64);
-            for (g, &s) in gram.iter_mut().zip(&*square) {
-                *g = b * *g + c * s;
-            }
-            let parts = Parts::new(next);
-            self.pool.run(m.div_ceil(BLOCK), |block| {
-                let (first, rows) = rows_of_block(block, m);
-                // SAFETY: blocks have rows of their own.
-                let next = unsafe { parts.part(first * n, rows * n) };
-                for (next, &x) in next.iter_mut().zip(&x[first * n..]) {
-                    *next = a * x;
-                }
-                let left = Matrix::new(&gram[first * m..], m);
-                gemm::product([rows, n, m], next, n, true, left, Matrix::new(x, n), |_, _, _, _, _| ());
-            });
-            x.copy_from_slice(next);
+        symmetric_product(&self.pool, x, [m, n], gram);
+        if index == 0 && self.normalization == Normalization::Rows {
+            scale_rows(x, gram, [m, n], F::from_f64(self.epsilon), &mut self.factors);
         }
+        symmetric_product(&self.pool, gram, [m, m], square);
+        let [a, b, c] = self.rows[index].map(F::from_f64);
+        for (g, &s) in gram.iter_mut().zip(&*square) {
+            *g = b * *g + c * s;
+        }
+        let parts = Parts::new(next);
+        self.pool.run(m.div_ceil(BLOCK), |block| {
+            let (first, rows) = rows_of_block(block, m);
+            // SAFETY: blocks have rows of their own.
+            let next = unsafe { parts.part(first * n, rows * n) };
+            for (next, &x) in next.iter_mut().zip(&x[first * n..]) {
+                *next = a * x;
+            }
+            let left = Matrix::new(&gram[first * m..], m);
+            gemm::product([rows, n, m], next, n, true, left, Matrix::new(x, n), |_, _, _, _, _| ());
+        });
+        x.copy_from_slice(next);
     }
 }
 

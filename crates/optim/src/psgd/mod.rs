@@ -98,7 +98,7 @@ pub struct PsgdOptions {
     /// Noise added to h, as a share of its magnitude, >= 0; 1e-9 is added on top. Authors: the machine precision, 1.2e-7.
     #[schemars(range(min = 0.0))]
     pub damping: f64,
-    /// Weight of the old average of gradients, in `[0, 1)`; 0 for none. Authors: 0, or 0.9.
+    /// Weight of the old average of gradients, in `[0, 1)`; 0 for none. At step t + 1 it is at most t / (t + 1). Authors: 0, or 0.9.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub momentum: f64,
     /// Largest root mean square of the preconditioned direction, > 0; none with Hessian-vector products. Authors: 2 when whitening.
@@ -238,6 +238,8 @@ pub struct Psgd<F: Float> {
     options: PsgdOptions,
     preconditioner: Box<dyn Preconditioner<F>>,
     average: Vec<F>,
+    /// Gradients in the average.
+    averaged: u64,
     direction: Vec<F>,
     probe: Vec<F>,
     damped: Vec<F>,
@@ -260,6 +262,7 @@ impl<F: Float> Psgd<F> {
             options: options.clone(),
             preconditioner,
             average: vec![F::ZERO; if options.momentum > 0.0 { n } else { 0 }],
+            averaged: 0,
             direction: vec![F::ZERO; n],
             probe: vec![F::ZERO; n],
             damped: vec![F::ZERO; n],
@@ -299,11 +302,31 @@ impl<F: Float> Psgd<F> {
         self.probe = probe;
     }
 
+    /// The whole state.
+    pub fn save(&self) -> Vec<u8> {
+        encode(&(ByteBuf::from(self.preconditioner.save()), &self.average, self.averaged, &self.rng))
+    }
+
+    /// Continues from a saved state.
+    ///
+    /// # Errors
+    /// [`quire_core::Error::Resume`] if the bytes do not fit.
+    pub fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (preconditioner, average, averaged, rng): (ByteBuf, Vec<F>, u64, Rng) = decode(saved)?;
+        self.preconditioner.restore(&preconditioner)?;
+        replace(&mut self.average, average, "average of gradients")?;
+        (self.averaged, self.rng) = (averaged, rng);
+        Ok(())
+    }
+
     /// Moves the parameters along P times the average of gradients.
     pub fn descend(&mut self, learning_rate: f64, params: &mut [F], gradient: &[F]) {
         let options = &self.options;
         if options.momentum > 0.0 {
-            let take = F::from_f64(1.0 - options.momentum);
+            // The mean of all gradients at first, so that the start of the average at 0 does not count.
+            let keep = options.momentum.min(self.averaged as f64 / (self.averaged + 1) as f64);
+            self.averaged += 1;
+            let take = F::from_f64(1.0 - keep);
             self.average.iter_mut().zip(gradient).for_each(|(m, &g)| *m += take * (g - *m));
             self.preconditioner.apply(&self.average, &mut self.direction);
         } else {
@@ -334,15 +357,11 @@ impl<F: Float> Rule<F> for Psgd<F> {
     }
 
     fn save(&self) -> Vec<u8> {
-        encode(&(ByteBuf::from(self.preconditioner.save()), &self.average, &self.rng))
+        Psgd::save(self)
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (preconditioner, average, rng): (ByteBuf, Vec<F>, Rng) = decode(saved)?;
-        self.preconditioner.restore(&preconditioner)?;
-        replace(&mut self.average, average, "average of gradients")?;
-        self.rng = rng;
-        Ok(())
+        Psgd::restore(self, saved)
     }
 }
 

@@ -1,8 +1,6 @@
 //! L-BFGS on the log-likelihood (Liu & Nocedal 1989): the inverse information is built from the last differences of values and
 //! gradients, each iteration costs two passes or so.
 
-use std::collections::VecDeque;
-
 use quire_core::{About, Options, Result, options, state};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::likelihood::Likelihood;
 use super::newton::{climb, start};
 use super::{CHANGE, League, center, largest_change};
+use crate::quasi_newton::Curvature;
 use crate::solver::{Method, Solver, Step};
 
 /// Options of `bradley-terry-lbfgs`.
@@ -46,40 +45,12 @@ struct Place {
     values: Vec<f64>,
     value: f64,
     gradient: Vec<f64>,
-    /// Steps, falls of the gradient along them, and one over their product.
-    history: VecDeque<(Vec<f64>, Vec<f64>, f64)>,
+    curvature: Curvature,
     passes: u64,
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// The two loops: an ascent direction from the gradient.
-fn direction(place: &Place) -> Vec<f64> {
-    let mut direction = place.gradient.clone();
-    let mut weights = Vec::with_capacity(place.history.len());
-    for (step, fall, over) in place.history.iter().rev() {
-        let weight = over * dot(step, &direction);
-        direction.iter_mut().zip(fall).for_each(|(d, y)| *d -= weight * y);
-        weights.push(weight);
-    }
-    match place.history.back() {
-        Some((_, fall, over)) => {
-            let scale = 1.0 / (over * dot(fall, fall));
-            direction.iter_mut().for_each(|d| *d *= scale);
-        }
-        None => {
-            // The first step moves no strength by more than 1.
-            let size = direction.iter().fold(0.0_f64, |most, g| most.max(g.abs()));
-            direction.iter_mut().for_each(|d| *d /= size.max(1.0));
-        }
-    }
-    for ((step, fall, over), weight) in place.history.iter().zip(weights.into_iter().rev()) {
-        let correction = weight - over * dot(fall, &direction);
-        direction.iter_mut().zip(step).for_each(|(d, s)| *d += correction * s);
-    }
-    direction
 }
 
 impl Method<League> for Lbfgs {
@@ -102,12 +73,13 @@ impl Method<League> for Lbfgs {
         let values = start(league);
         let mut gradient = vec![0.0; values.len()];
         let value = likelihood.value_and_gradient(&values, &mut gradient);
+        let curvature = Curvature::new(options.memory);
         Ok(Lbfgs {
             options,
             likelihood,
             trial: values.clone(),
             trial_gradient: gradient.clone(),
-            place: Place { values, value, gradient, history: VecDeque::new(), passes: 1 },
+            place: Place { values, value, gradient, curvature, passes: 1 },
         })
     }
 }
@@ -115,10 +87,10 @@ impl Method<League> for Lbfgs {
 impl Solver<League> for Lbfgs {
     fn iterate(&mut self, league: &League) -> Result<Step> {
         let Lbfgs { options, likelihood, place, trial, trial_gradient } = self;
-        let mut direction = direction(place);
+        let mut direction = place.curvature.times_inverse(&place.gradient);
         let mut slope = dot(&place.gradient, &direction);
         if slope.is_nan() || slope <= 0.0 {
-            place.history.clear();
+            place.curvature.clear();
             direction.copy_from_slice(&place.gradient);
             slope = dot(&place.gradient, &direction);
         }
@@ -128,13 +100,7 @@ impl Solver<League> for Lbfgs {
         let step: Vec<f64> = trial.iter().zip(&place.values).map(|(new, old)| new - old).collect();
         let fall: Vec<f64> =
             place.gradient.iter().zip(&*trial_gradient).map(|(old, new)| old - new).collect();
-        let product = dot(&step, &fall);
-        if product > 1e-12 * dot(&fall, &fall) {
-            if place.history.len() == options.memory {
-                place.history.pop_front();
-            }
-            place.history.push_back((step, fall, 1.0 / product));
-        }
+        place.curvature.push(step, fall);
         if league.is_free() {
             center(&mut trial[..league.games.players()]);
         }

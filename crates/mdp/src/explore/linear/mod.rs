@@ -21,6 +21,7 @@ pub mod lsvi_ucb;
 use std::sync::Arc;
 
 use nalgebra::{DMatrix, DMatrixView};
+use quire_core::Seeds;
 use serde::{Deserialize, Serialize};
 
 use super::Setting;
@@ -54,6 +55,18 @@ impl Regressions {
             counts: vec![0.0; horizon * setting.pairs() * setting.states],
         };
         Regressions { setting: setting.clone(), features, ridge, sums }
+    }
+
+    /// Of values of the next stage alone, for methods that see no rewards or learn them apart.
+    pub fn of_next_values(
+        (states, actions, horizon): (usize, usize, usize),
+        features: Arc<Features>,
+        ridge: f64,
+    ) -> Self {
+        let rewards = vec![0.0; states * actions];
+        // Regressions draw nothing.
+        let seeds = Seeds::new(0);
+        Self::new(&Setting { states, actions, horizon, rewards, features: Some(features), seeds }, ridge)
     }
 
     /// The number of features d.
