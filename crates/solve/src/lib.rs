@@ -10,6 +10,7 @@
 //! | [`descent`] | family: descend smooth functions by their gradients |
 //! | [`finite_sum`] | family: minimize the mean of many functions by gradients of a few |
 //! | [`newton`] | family: minimize by Newton steps, and how long to make them |
+//! | [`hessian`] | family: fit the inverse of a Hessian to products with it |
 //! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
 //! | [`sensing`] | family: low-rank matrices from linear measurements |
 //! | [`stiff`] | family: stiff ordinary differential equations |
@@ -20,6 +21,7 @@
 pub mod descent;
 pub mod finite_sum;
 pub mod fixed_point;
+pub mod hessian;
 pub mod linear;
 pub mod newton;
 pub mod nonlinear;
@@ -48,6 +50,7 @@ pub fn wing() -> Wing {
             descent::problems(),
             finite_sum::problems(),
             fixed_point::problems(),
+            hessian::problems(),
             stiff::problems(),
             polar::problems(),
             sensing::problems(),
