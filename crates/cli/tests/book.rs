@@ -180,6 +180,8 @@ fn every_command_line_is_one_that_the_program_takes() {
         "export",
         "solve-mdp",
         "evaluate-policy",
+        "rank",
+        "solve",
     ] {
         assert!(commands.contains(name), "the book shows no `quire {name}`");
     }

@@ -8,14 +8,17 @@
 //! | [`linear`] | family: sparse systems of linear equations |
 //! | [`nonlinear`] | family: square systems of nonlinear equations with bounds |
 //! | [`descent`] | family: descend smooth functions by their gradients |
+//! | [`finite_sum`] | family: minimize the mean of many functions by gradients of a few |
 //! | [`newton`] | family: minimize by Newton steps, and how long to make them |
 //! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
+//! | [`sensing`] | family: low-rank matrices from linear measurements |
 //! | [`stiff`] | family: stiff ordinary differential equations |
 //! | [`ranking`] | family: strengths of players from the games they played |
 //! | [`polar`] | family: the nearest orthogonal matrix |
 //! | [`quasi_newton`] | the curvature that L-BFGS remembers |
 
 pub mod descent;
+pub mod finite_sum;
 pub mod fixed_point;
 pub mod linear;
 pub mod newton;
@@ -24,6 +27,7 @@ pub mod polar;
 pub mod problem;
 pub mod quasi_newton;
 pub mod ranking;
+pub mod sensing;
 pub mod solver;
 pub mod stiff;
 
@@ -42,9 +46,11 @@ pub fn wing() -> Wing {
             newton::problems(),
             nonlinear::problems(),
             descent::problems(),
+            finite_sum::problems(),
             fixed_point::problems(),
             stiff::problems(),
             polar::problems(),
+            sensing::problems(),
         ]
         .concat(),
         open: |_| None,

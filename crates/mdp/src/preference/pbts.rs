@@ -65,7 +65,7 @@ impl Default for PbtsOptions {
     fn default() -> Self {
         PbtsOptions {
             posterior: Posterior::Conjugate,
-            query: Query::Disagreement { threshold: 0.1 },
+            query: Query::Disagreement { threshold: 0.4 },
             comparator: Comparator::Previous,
             prior_deviation: 1.0,
             prior_weight: 1.0,

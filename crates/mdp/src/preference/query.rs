@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub enum Query {
     /// If two rewards drawn from what is known of it differ about the pair by more than the threshold in expectation.
     Disagreement {
-        /// The threshold ε, in units of reward. Paper: T^(-b), for about T^(2b) questions; ours: 0.1.
+        /// The threshold ε, in units of reward. Paper: T^(-b), for about T^(2b) questions; ours: 0.4.
         #[schemars(range(min = 0.0))]
         threshold: f64,
     },

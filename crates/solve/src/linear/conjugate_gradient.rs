@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::preconditioner::{Kind, Preconditioner};
-use super::{System, about, add_scaled, dot, judged, norm};
+use super::{System, about, add_scaled, dot, is_positive, judged, norm};
 use crate::solver::{Method, Solver, Step};
 
 /// Options of `conjugate-gradient`.
@@ -122,7 +122,7 @@ impl Solver<System> for ConjugateGradient {
         system.matrix.times(&place.direction, image);
         place.products += 1 + preconditioner.cost();
         let energy = dot(&place.direction, image);
-        if !(energy > 0.0) || !(along > 0.0) {
+        if !is_positive(energy) || !is_positive(along) {
             let problem = format!(
                 "the matrix is not positive definite: a direction of length {:.1e} has the energy {energy:.1e}",
                 norm(&place.direction)

@@ -127,7 +127,10 @@ impl Solver<System> for Gmres {
             let last = right[step];
             right[step] = c * last;
             right.push(-s * last);
-            if !(left > 1e-14 * size) || (s * last).abs() <= 0.5 * options.tolerance * system.scale {
+            if left.is_nan()
+                || left <= 1e-14 * size
+                || (s * last).abs() <= 0.5 * options.tolerance * system.scale
+            {
                 break;
             }
             next.iter_mut().for_each(|v| *v /= left);

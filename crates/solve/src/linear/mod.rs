@@ -128,6 +128,11 @@ pub fn norm(x: &[f64]) -> f64 {
     dot(x, x).sqrt()
 }
 
+/// Whether a number is above 0; one that is no number is not.
+fn is_positive(x: f64) -> bool {
+    x > 0.0
+}
+
 /// The scalar product.
 pub fn dot(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(x, y)| x * y).sum()

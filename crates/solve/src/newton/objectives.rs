@@ -238,8 +238,8 @@ impl World for Function {
         let least = match self {
             Function::Polytope(_) | Function::Rosenbrock => 0.0,
             Function::Logistic => {
-                let options = GridOptions { tolerance: 1e-20, grid: 40, smallest: 1e-3 };
-                let found = solve(&mut Newton::<Greedy>::new(&problem, options)?, &problem, 40);
+                let options = GridOptions { tolerance: 1e-20, grid: 12, smallest: 1e-2 };
+                let found = solve(&mut Newton::<Greedy>::new(&problem, options)?, &problem, 30);
                 problem.objective.value(&DVector::from_vec(found.values))
             }
         };

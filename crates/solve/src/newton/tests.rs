@@ -111,8 +111,8 @@ fn root_newton_contracts_a_quadratic_by_theta() {
 
 #[test]
 fn aicns_two_formulas_are_one() {
-    for (l, size) in [(1.0, 0.3), (2.5, 4.0), (0.1, 100.0)] {
-        let other = ((1.0 + 2.0 * l * size as f64).sqrt() - 1.0) / (l * size);
+    for (l, size) in [(1.0_f64, 0.3_f64), (2.5, 4.0), (0.1, 100.0)] {
+        let other = ((1.0 + 2.0 * l * size).sqrt() - 1.0) / (l * size);
         assert!((aicn_step(l, size) - other).abs() < 1e-14);
     }
 }

@@ -85,6 +85,9 @@ impl Room {
     }
 }
 
+/// One component of a vector, from the distances to the bounds and g.
+type Part = fn(Room, f64) -> f64;
+
 fn coleman_li(room: Room, g: f64) -> f64 {
     let ahead = room.ahead(g);
     if ahead.is_finite() { ahead } else { 1.0 }
@@ -114,7 +117,7 @@ pub fn scaling(
     upper: &DVector<f64>,
 ) -> DVector<f64> {
     let sum = weights.sum();
-    let all: [(f64, fn(Room, f64) -> f64); 4] = [
+    let all: [(f64, Part); 4] = [
         (weights.coleman_li, coleman_li),
         (weights.heinkenschloss, heinkenschloss),
         (weights.kanzow_klug, kanzow_klug),

@@ -247,7 +247,7 @@ impl Combined {
                 return Ok(step);
             }
             place.radius = (0.25 * radius).min(0.5 * length);
-            if !(place.radius > LEAST_RADIUS) {
+            if place.radius.is_nan() || place.radius <= LEAST_RADIUS {
                 return Ok(ends("the trust region has shrunk to nothing"));
             }
         }

@@ -89,7 +89,7 @@ impl Solver<League> for Lbfgs {
         let Lbfgs { options, likelihood, place, trial, trial_gradient } = self;
         let mut direction = place.curvature.times_inverse(&place.gradient);
         let mut slope = dot(&place.gradient, &direction);
-        if !(slope > 0.0) {
+        if slope.is_nan() || slope <= 0.0 {
             place.curvature.clear();
             direction.copy_from_slice(&place.gradient);
             slope = dot(&place.gradient, &direction);

@@ -222,7 +222,7 @@ pub fn conjugate_gradients(
         likelihood.product(&direction, &mut image);
         products += 1;
         let curvature = dot(&direction, &image);
-        if !(curvature > 0.0) {
+        if curvature.is_nan() || curvature <= 0.0 {
             break;
         }
         let step = along / curvature;

@@ -216,7 +216,7 @@ impl Solver<League> for Newman {
                 if value.is_some() {
                     residual = worst(residual, change((&new, &old)));
                     *value = Some(new);
-                    if !(new.ln().abs() < RUNAWAY) {
+                    if new.is_nan() || new.ln().abs() >= RUNAWAY {
                         let problem =
                             format!("the weight of {what} grows without end: these games do not bound it");
                         return Err(Error::Diverged(problem));

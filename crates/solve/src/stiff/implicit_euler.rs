@@ -64,7 +64,7 @@ impl Scheme for ImplicitEuler {
             let miss = y + at.slope(&next) * at.h - &next;
             let correction = at.solve(0, &miss)?;
             next += &correction;
-            if !(correction.amax() > self.options.tolerance * next.amax().max(1e-300)) {
+            if correction.amax() <= self.options.tolerance * next.amax().max(1e-300) {
                 return Ok(next);
             }
         }

@@ -94,6 +94,9 @@ pub trait Scheme: Send + Sized + 'static {
     fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>>;
 }
 
+/// LU factors of I - h α J.
+type Factors = LU<f64, Dyn, Dyn>;
+
 /// What a scheme is given in a step.
 pub struct Stepper<'a> {
     /// f.
@@ -101,7 +104,7 @@ pub struct Stepper<'a> {
     /// h.
     pub h: f64,
     /// Factors of I - h α J, in the order of [`Scheme::shifts`].
-    factors: &'a [LU<f64, Dyn, Dyn>],
+    factors: &'a [Factors],
     /// J.
     pub jacobian: &'a DMatrix<f64>,
     counts: &'a mut Counts,
@@ -132,7 +135,7 @@ pub struct Integrator<S: Scheme> {
     scheme: S,
     place: Place,
     /// J and its factors; those of a frozen J are kept.
-    factors: Option<(DMatrix<f64>, Vec<LU<f64, Dyn, Dyn>>)>,
+    factors: Option<(DMatrix<f64>, Vec<Factors>)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

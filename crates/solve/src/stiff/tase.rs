@@ -318,7 +318,8 @@ scheme!(
             "ms-rk-tase",
             "Explicit Runge-Kutta with a filter on the slopes that differs from stage to stage, one factorization a step",
             "For stiff equations where Newton iterations are unwelcome and the Jacobian may be rough: the order holds for any J. On very stiff \
-             nonlinear equations its order drops, as that of every method of stage order 1.",
+             nonlinear equations its order drops, as that of every method of stage order 1, and where equal steps leave a fast transient \
+             unresolved the solution is lost: rosenbrock.",
         )
     },
     |options| if options.order == 2 { ms2() } else { ms3() }

@@ -1,0 +1,254 @@
+//! Finite sums: what is asked of their components, and three of them.
+
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::dot;
+use quire_core::Rng;
+
+/// f = (1/n) Σ f_i on vectors of d numbers.
+pub trait FiniteSum: Send + Sync {
+    /// n.
+    fn len(&self) -> usize;
+
+    /// True if there is no component.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// d.
+    fn dimension(&self) -> usize;
+
+    /// f at `x`.
+    fn value(&self, x: &[f64]) -> f64;
+
+    /// `out <-` the mean gradient of the components in `batch`.
+    fn gradient(&self, x: &[f64], batch: &[usize], out: &mut [f64]);
+
+    /// `out <-` their mean Hessian times `v`.
+    fn hessian_product(&self, x: &[f64], batch: &[usize], v: &[f64], out: &mut [f64]);
+
+    /// Their mean third derivative in direction `v`, three times.
+    fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64;
+}
+
+fn sigmoid(z: f64) -> f64 {
+    1.0 / (1.0 + (-z).exp())
+}
+
+/// f_i = ln(1 + e^{-z}) + ridge/2 ‖x‖² with z = y_i a_i·x.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Logistic {
+    /// Rows y a, row-major.
+    rows: Vec<f64>,
+    width: usize,
+    ridge: f64,
+}
+
+impl Logistic {
+    /// From rows y a, row-major.
+    ///
+    /// # Panics
+    /// If the rows are not whole.
+    pub fn new(rows: Vec<f64>, width: usize, ridge: f64) -> Self {
+        assert!(width > 0 && rows.len().is_multiple_of(width), "whole rows");
+        Logistic { rows, width, ridge }
+    }
+
+    /// Normal features whose scales fall geometrically from 1 to `smallest`, in rows of length 1; labels from a logistic model with
+    /// weights 3 N(0, I).
+    pub fn draw([rows, width]: [usize; 2], smallest: f64, ridge: f64, rng: &mut Rng) -> Self {
+        let normal = |rng: &mut Rng| -> f64 { StandardNormal.sample(rng) };
+        let truth: Vec<f64> = (0..width).map(|_| 3.0 * normal(rng)).collect();
+        let mut drawn = Vec::with_capacity(rows * width);
+        for _ in 0..rows {
+            let mut row: Vec<f64> = (0..width)
+                .map(|j| smallest.powf(j as f64 / (width - 1).max(1) as f64) * normal(rng))
+                .collect();
+            let length = dot(&row, &row).sqrt();
+            let sign = if rng.random::<f64>() < sigmoid(dot(&row, &truth) / length) { 1.0 } else { -1.0 };
+            row.iter_mut().for_each(|a| *a *= sign / length);
+            drawn.extend(row);
+        }
+        Logistic::new(drawn, width, ridge)
+    }
+
+    fn row(&self, i: usize) -> &[f64] {
+        &self.rows[i * self.width..(i + 1) * self.width]
+    }
+
+    /// `out <- mean over the batch of weight(a·x, a) a + ridge * direction`.
+    fn combine(
+        &self,
+        x: &[f64],
+        batch: &[usize],
+        direction: &[f64],
+        out: &mut [f64],
+        weight: impl Fn(f64, &[f64]) -> f64,
+    ) {
+        out.iter_mut().zip(direction).for_each(|(out, d)| *out = self.ridge * d);
+        let share = 1.0 / batch.len() as f64;
+        for &i in batch {
+            let row = self.row(i);
+            let factor = share * weight(dot(row, x), row);
+            out.iter_mut().zip(row).for_each(|(out, a)| *out += factor * a);
+        }
+    }
+}
+
+impl FiniteSum for Logistic {
+    fn len(&self) -> usize {
+        self.rows.len() / self.width
+    }
+
+    fn dimension(&self) -> usize {
+        self.width
+    }
+
+    fn value(&self, x: &[f64]) -> f64 {
+        let loss = |z: f64| (-z.abs()).exp().ln_1p() + (-z).max(0.0);
+        let sum: f64 = self.rows.chunks_exact(self.width).map(|row| loss(dot(row, x))).sum();
+        sum / self.len() as f64 + 0.5 * self.ridge * dot(x, x)
+    }
+
+    fn gradient(&self, x: &[f64], batch: &[usize], out: &mut [f64]) {
+        self.combine(x, batch, x, out, |z, _| -sigmoid(-z));
+    }
+
+    fn hessian_product(&self, x: &[f64], batch: &[usize], v: &[f64], out: &mut [f64]) {
+        self.combine(x, batch, v, out, |z, row| sigmoid(z) * sigmoid(-z) * dot(row, v));
+    }
+
+    fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64 {
+        let sum: f64 = batch
+            .iter()
+            .map(|&i| {
+                let (s, along) = (sigmoid(dot(self.row(i), x)), dot(self.row(i), v));
+                s * (1.0 - s) * (1.0 - 2.0 * s) * along.powi(3)
+            })
+            .sum();
+        sum / batch.len() as f64
+    }
+}
+
+/// f_i = ½ (x - a_i)ᵀ diag(h_i) (x - a_i).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quadratics {
+    /// a_i, row-major.
+    pub centers: Vec<f64>,
+    /// h_i, row-major.
+    pub curvatures: Vec<f64>,
+    /// d.
+    pub dimension: usize,
+}
+
+impl Quadratics {
+    /// Centers N(0, I), curvatures uniform in [0.5, 1.5].
+    pub fn draw(n: usize, dimension: usize, rng: &mut Rng) -> Self {
+        Quadratics {
+            centers: (0..n * dimension).map(|_| StandardNormal.sample(rng)).collect(),
+            curvatures: (0..n * dimension).map(|_| 0.5 + rng.random::<f64>()).collect(),
+            dimension,
+        }
+    }
+
+    /// Where f is least.
+    pub fn minimizer(&self) -> Vec<f64> {
+        let (mut pull, mut weight) = (vec![0.0; self.dimension], vec![0.0; self.dimension]);
+        for (k, (a, h)) in self.centers.iter().zip(&self.curvatures).enumerate() {
+            pull[k % self.dimension] += h * a;
+            weight[k % self.dimension] += h;
+        }
+        pull.iter().zip(&weight).map(|(pull, weight)| pull / weight).collect()
+    }
+
+    fn component(&self, i: usize) -> impl Iterator<Item = (&f64, &f64)> {
+        let range = i * self.dimension..(i + 1) * self.dimension;
+        self.centers[range.clone()].iter().zip(&self.curvatures[range])
+    }
+}
+
+impl FiniteSum for Quadratics {
+    fn len(&self) -> usize {
+        self.centers.len() / self.dimension
+    }
+
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn value(&self, x: &[f64]) -> f64 {
+        let of = |i| self.component(i).zip(x).map(|((a, h), x)| 0.5 * h * (x - a).powi(2)).sum::<f64>();
+        (0..self.len()).map(of).sum::<f64>() / self.len() as f64
+    }
+
+    fn gradient(&self, x: &[f64], batch: &[usize], out: &mut [f64]) {
+        out.fill(0.0);
+        for &i in batch {
+            for (out, ((a, h), x)) in out.iter_mut().zip(self.component(i).zip(x)) {
+                *out += h * (x - a) / batch.len() as f64;
+            }
+        }
+    }
+
+    fn hessian_product(&self, _: &[f64], batch: &[usize], v: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
+        for &i in batch {
+            for (out, ((_, h), v)) in out.iter_mut().zip(self.component(i).zip(v)) {
+                *out += h * v / batch.len() as f64;
+            }
+        }
+    }
+
+    fn third_derivative(&self, _: &[f64], _: &[usize], _: &[f64]) -> f64 {
+        0.0
+    }
+}
+
+/// One unknown, two kinds of components: f_i = (L 1[x < 0] + μ 1[x ≥ 0]) x²/2 ± ν x, half of them each. Its minimum is at 0, and an order that has
+/// more of one sign in front drifts to one side, where the curvature is another: the bias that no shuffling avoids.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TwoSided {
+    /// n, even.
+    pub components: usize,
+    /// L, curvature on the left.
+    pub left: f64,
+    /// μ, curvature on the right.
+    pub right: f64,
+    /// ν.
+    pub slope: f64,
+}
+
+impl TwoSided {
+    fn curvature(&self, x: f64) -> f64 {
+        if x < 0.0 { self.left } else { self.right }
+    }
+}
+
+impl FiniteSum for TwoSided {
+    fn len(&self) -> usize {
+        self.components
+    }
+
+    fn dimension(&self) -> usize {
+        1
+    }
+
+    fn value(&self, x: &[f64]) -> f64 {
+        0.5 * self.curvature(x[0]) * x[0] * x[0]
+    }
+
+    fn gradient(&self, x: &[f64], batch: &[usize], out: &mut [f64]) {
+        let sign = |i: usize| if i < self.components / 2 { self.slope } else { -self.slope };
+        let mean = batch.iter().map(|&i| sign(i)).sum::<f64>() / batch.len() as f64;
+        out[0] = self.curvature(x[0]) * x[0] + mean;
+    }
+
+    fn hessian_product(&self, x: &[f64], _: &[usize], v: &[f64], out: &mut [f64]) {
+        out[0] = self.curvature(x[0]) * v[0];
+    }
+
+    fn third_derivative(&self, _: &[f64], _: &[usize], _: &[f64]) -> f64 {
+        0.0
+    }
+}

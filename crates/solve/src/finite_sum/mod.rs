@@ -1,0 +1,177 @@
+//! Family: minimize the mean of many functions by gradients of a few of them at a time.
+//!
+//! The unit of work is the pass: as many gradients of single components as there are components. A Hessian-vector product of a component
+//! counts as nothing beside the gradients that it comes with, as in the papers; one iteration of a run is about one pass.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`shuffling`] | SGD in an order: with replacement, shuffled once or each time, forwards and backwards, or balanced (GraB) |
+//! | [`ai_sarah`] | AI-SARAH: recursive gradients, and a step size from one Newton step |
+//! | [`sarah`], [`svrg`] | its rivals with a fixed step |
+//! | [`order`] | how orders are made |
+//! | [`components`] | the role of a finite sum; logistic regression, quadratics, a two-sided function |
+//! | [`problems`](mod@problems) | the problems |
+
+pub mod ai_sarah;
+pub mod components;
+pub mod order;
+pub mod problems;
+pub mod sarah;
+pub mod shuffling;
+pub mod svrg;
+
+use quire_core::{About, Entry, Options, Result, Seeds, options, state};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub use components::FiniteSum;
+pub use problems::problems;
+
+use crate::solver::{Make, Method, Solver, Step, entry};
+
+/// A finite sum, where to begin, and where random numbers come from.
+pub struct Task {
+    /// f = (1/n) Σ f_i.
+    pub sum: Box<dyn FiniteSum>,
+    /// x_0.
+    pub start: Vec<f64>,
+    /// Random streams of the method.
+    pub seeds: Seeds,
+}
+
+/// The methods of this family.
+pub const METHODS: &[Entry<Make<Task>>] = &[
+    entry::<Task, Passes<shuffling::Shuffling>>(),
+    entry::<Task, Passes<ai_sarah::AiSarah>>(),
+    entry::<Task, Passes<sarah::Sarah>>(),
+    entry::<Task, Passes<svrg::Svrg>>(),
+];
+
+/// What their residual is.
+const NORM: &str = "norm of the estimated gradient";
+
+/// A method as its paper writes it: one step after another.
+pub trait Rule: Send + Sized + 'static {
+    /// Its options.
+    type Options: Options;
+    /// All that changes, generators included.
+    type State: Serialize + DeserializeOwned + Send;
+
+    /// Name, summary, source.
+    const ABOUT: About;
+
+    /// At the start.
+    ///
+    /// # Errors
+    /// Options that do not suit the sum.
+    fn new(task: &Task, options: Self::Options) -> Result<(Self, Self::State)>;
+
+    /// One step, or what leads up to steps; returns how many gradients of components it took, and whether the method is done.
+    ///
+    /// # Errors
+    /// [`quire_core::Error::Diverged`] if it breaks down.
+    fn step(&mut self, task: &Task, state: &mut Self::State) -> Result<(u64, bool)>;
+
+    /// The point that the method would hand over.
+    fn point(state: &Self::State) -> &[f64];
+
+    /// The norm of its last estimate of the gradient.
+    fn norm(&self, state: &Self::State) -> f64;
+}
+
+/// A rule, pass after pass.
+pub struct Passes<R: Rule> {
+    rule: R,
+    state: R::State,
+    taken: Taken,
+}
+
+/// Gradients of components, and whole passes.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Taken {
+    gradients: u64,
+    passes: u64,
+    per_pass: u64,
+}
+
+impl<R: Rule> Method<Task> for Passes<R> {
+    type Options = R::Options;
+
+    const ABOUT: About = R::ABOUT;
+
+    fn new(task: &Task, options: R::Options) -> Result<Self> {
+        options::check(&options)?;
+        let (rule, state) = R::new(task, options)?;
+        let taken = Taken { per_pass: task.sum.len() as u64, ..Taken::default() };
+        Ok(Passes { rule, state, taken })
+    }
+}
+
+impl<R: Rule> Solver<Task> for Passes<R> {
+    fn iterate(&mut self, task: &Task) -> Result<Step> {
+        self.taken.passes += 1;
+        let mut is_done = false;
+        while self.taken.gradients < self.taken.passes * self.taken.per_pass && !is_done {
+            let (gradients, done) = self.rule.step(task, &mut self.state)?;
+            self.taken.gradients += gradients;
+            is_done = done;
+        }
+        let norm = self.rule.norm(&self.state);
+        Ok(Step::judged(norm, if is_done { f64::MAX } else { -1.0 }, NORM))
+    }
+
+    fn values(&self) -> Vec<f64> {
+        R::point(&self.state).to_vec()
+    }
+
+    fn work(&self) -> f64 {
+        self.taken.gradients as f64 / self.taken.per_pass as f64
+    }
+
+    fn save(&self) -> Vec<u8> {
+        state::encode(R::ABOUT.name, &(&self.state, self.taken))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        (self.state, self.taken) = state::decode(R::ABOUT.name, saved)?;
+        Ok(())
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// `y += a x`.
+fn add_scaled(a: f64, x: &[f64], y: &mut [f64]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
+}
+
+/// The batches of a pass: all components in an order, `size` at a time; the last one is what is left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Batches {
+    order: Vec<usize>,
+    next: usize,
+    size: usize,
+    rng: quire_core::Rng,
+}
+
+impl Batches {
+    fn new(components: usize, size: usize, rng: quire_core::Rng) -> Self {
+        Batches { order: (0..components).collect(), next: components, size, rng }
+    }
+
+    /// The next batch; a new order when all components have been in one.
+    fn draw(&mut self) -> &[usize] {
+        if self.next >= self.order.len() {
+            order::shuffle(&mut self.order, &mut self.rng);
+            self.next = 0;
+        }
+        let first = self.next;
+        self.next = (first + self.size).min(self.order.len());
+        &self.order[first..self.next]
+    }
+}
+
+#[cfg(test)]
+mod tests;
