@@ -1,10 +1,13 @@
 //! What several fuzz targets share: getting past checksums, so that a fuzzer reaches what lies behind them.
 
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use quire_core::{OptionMap, Problem, RunSpec, options};
 use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     // In memory where there is such a place: the disk would be the bottleneck.
@@ -81,4 +84,25 @@ pub fn edit(bytes: &mut Vec<u8>, edits: &[u8]) {
         }
     }
     bytes.extend_from_slice(groups.remainder());
+}
+
+/// An array of double-precision numbers as NumPy writes it.
+pub fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}");
+    let padded = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((padded.len() as u16).to_le_bytes());
+    bytes.extend(padded.as_bytes());
+    values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+    bytes
+}
+
+/// An NPZ archive of arrays with their names.
+pub fn pack(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
 }

@@ -67,6 +67,7 @@ fn learn(request: &Request, methods: &[Entry<Maker>], method: &str, name: &str) 
             observation: &observation,
             action: &chosen,
             reward: outcome.reward as f32,
+            steps: 1,
             next_observation: &next_observation,
             terminated: outcome.terminated,
             truncated: outcome.truncated,

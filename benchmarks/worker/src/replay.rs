@@ -39,6 +39,7 @@ fn sample(request: &Request, observation: usize, action: usize) -> Result<Value>
             observation: seen,
             action: done,
             reward: index as f32,
+            steps: 1,
             next_observation: seen,
             terminated: index % 200 == 199,
             truncated: false,

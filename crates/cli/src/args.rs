@@ -246,9 +246,9 @@ pub struct SolveMdp {
 /// `quire evaluate-policy`
 #[derive(Debug, Args)]
 pub struct EvaluatePolicy {
-    /// The log, a .csv or .npz file of transitions
+    /// The log, a .csv, .parquet or .npz file of transitions
     pub log: PathBuf,
-    /// The policy: uniform, logged, an action's number, or a .csv file with columns state, action, probability
+    /// The policy: uniform, logged, an action's number, or a .csv or .parquet file with columns state, action, probability
     #[arg(long, value_name = "POLICY")]
     pub policy: String,
     /// Discount factor per step, below 1, of an endless horizon [default: the log's longest episode is the horizon]

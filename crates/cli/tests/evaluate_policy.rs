@@ -52,6 +52,19 @@ fn the_law_of_a_chain_is_found() {
     assert!(law["interval"].is_null());
 }
 
+/// Files of other libraries, with the reader that the program is built with.
+#[test]
+fn parquet_is_read() {
+    let out = folder();
+    for file in ["log-pandas.parquet", "log-polars.parquet"] {
+        let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mdp/tests/data").join(file);
+        let log = log.to_str().unwrap();
+        let command = ["evaluate-policy", log, "--policy", "1", "--resamples", "0", "--set", "steps=5"];
+        let found = json(out.path(), &command);
+        assert_eq!((&found["episodes"], &found["transitions"]), (&3.into(), &6.into()), "{file}");
+    }
+}
+
 #[test]
 fn leaving_the_log_is_warned_of() {
     let out = folder();
@@ -99,7 +112,13 @@ fn mistakes_are_named() {
     let log = log.to_str().unwrap();
     assert!(fail(out.path(), &["evaluate-policy", log, "--policy", "0"], 1).contains("`done`"));
     assert!(fail(out.path(), &["evaluate-policy", log, "--policy", "best"], 2).contains("--policy"));
-    assert!(fail(out.path(), &["evaluate-policy", "log.parquet", "--policy", "0"], 1).contains("as CSV"));
+    assert!(fail(out.path(), &["evaluate-policy", "log.json", "--policy", "0"], 1).contains("as CSV"));
+    let log = write(out.path(), "log.parquet", "not one");
+    let log = log.to_str().unwrap();
+    assert!(
+        fail(out.path(), &["evaluate-policy", log, "--policy", "0"], 1)
+            .contains("log.parquet: is not a readable Parquet file")
+    );
     let log = write(out.path(), "log.csv", "episode,step,state_x,action,reward,done\n0,0,0.5,0,1,1\n");
     let log = log.to_str().unwrap();
     assert!(fail(out.path(), &["evaluate-policy", log, "--policy", "logged"], 2).contains("integer states"));

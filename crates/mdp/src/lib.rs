@@ -54,6 +54,7 @@ pub fn wing() -> Wing {
         summary: "finite Markov decision processes: exploring, planning, evaluating on tables",
         problems: [
             explore::problems(),
+            explore::metric::problems(),
             control::problems(),
             regularized::problems(),
             average_reward::problems(),

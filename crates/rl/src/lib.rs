@@ -8,6 +8,7 @@
 //! | [`estimation`] | family: estimators of a maximum, where every error can be computed |
 //! | [`online`] | the run: learn in an environment, be examined in another |
 //! | [`replay`] | experience replay |
+//! | [`n_step`] | returns of several steps on their way into replay |
 //! | [`exploration`] | exploration schedules |
 //! | [`network`] | Q-networks for vectors and images |
 //! | [`problem`] | every environment as a problem |
@@ -16,6 +17,7 @@ pub mod actor_critic;
 pub mod agent;
 pub mod estimation;
 pub mod exploration;
+pub mod n_step;
 pub mod network;
 pub mod online;
 pub mod problem;

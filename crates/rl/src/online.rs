@@ -126,6 +126,7 @@ impl OnlineRun {
             observation: &place.observation,
             action: &self.action,
             reward: outcome.reward as f32,
+            steps: 1,
             next_observation: &self.next_observation,
             terminated: outcome.terminated,
             truncated: outcome.truncated,

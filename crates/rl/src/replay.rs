@@ -17,8 +17,10 @@ pub struct Transition<'a> {
     pub observation: &'a [f32],
     /// What was done: the action's number in one element, or the action vector.
     pub action: &'a [f32],
-    /// The reward.
+    /// The reward, or the discounted sum of those of `steps` steps.
     pub reward: f32,
+    /// Environment steps from the observation to the next one: 1, or more in an [n-step return](crate::n_step).
+    pub steps: u32,
     /// What was seen after it; at the end of an episode the final observation, not the first of the next.
     pub next_observation: &'a [f32],
     /// The episode ended in the environment's own terms: there is no value to bootstrap from.
@@ -59,6 +61,8 @@ pub struct Batch {
     pub choices: Vec<u32>,
     /// `[batch]`.
     pub rewards: Vec<f32>,
+    /// `[batch]`: environment steps from an observation to the next one.
+    pub steps: Vec<f32>,
     /// `[batch, observation]`.
     pub next_observations: Vec<f32>,
     /// `[batch]`, 1 where the episode terminated, else 0.
@@ -96,7 +100,7 @@ pub struct Replay {
     capacity: usize,
     /// Transitions ever stored; the oldest row is overwritten at `written % capacity`.
     written: u64,
-    /// Row by row, little-endian: observation, next observation, then (as f32) action, reward, terminated. A row takes
+    /// Row by row, little-endian: observation, next observation, then (as f32) action, reward, terminated, steps. A row takes
     /// [`Replay::stride`] bytes.
     lines: Vec<Line>,
 }
@@ -179,7 +183,7 @@ impl Replay {
     }
 
     fn row_bytes(&self) -> usize {
-        2 * self.observation_bytes() + 4 * (self.action_size + 2)
+        2 * self.observation_bytes() + 4 * (self.action_size + 3)
     }
 
     /// Bytes from one row to the next: a power of two up to a cache line, whole cache lines above, so that no row lies in
@@ -212,7 +216,8 @@ impl Replay {
         write_observation(next, transition.next_observation, precision);
         let (action, rest) = rest.split_at_mut(action_bytes);
         write_floats(action, transition.action);
-        write_floats(rest, &[transition.reward, f32::from(u8::from(transition.terminated))]);
+        let terminated = f32::from(u8::from(transition.terminated));
+        write_floats(rest, &[transition.reward, terminated, transition.steps as f32]);
         self.written += 1;
     }
 
@@ -236,13 +241,15 @@ impl Replay {
         batch.choices.resize(size, 0);
         batch.rewards.resize(size, 0.0);
         batch.terminated.resize(size, 0.0);
+        batch.steps.resize(size, 0.0);
         let observation_bytes = self.observation_bytes();
         let observations = batch.observations.chunks_exact_mut(self.observation_size);
         let next_observations = batch.next_observations.chunks_exact_mut(self.observation_size);
         let actions = batch.actions.chunks_exact_mut(self.action_size);
-        let singles = batch.choices.iter_mut().zip(&mut batch.rewards).zip(&mut batch.terminated);
+        let singles =
+            batch.choices.iter_mut().zip(&mut batch.rewards).zip(&mut batch.terminated).zip(&mut batch.steps);
         let fields = observations.zip(next_observations).zip(actions).zip(singles);
-        for (&at, (((observation, next), action), ((choice, reward), terminated))) in
+        for (&at, (((observation, next), action), (((choice, reward), terminated), steps))) in
             batch.rows.iter().zip(fields)
         {
             let row = &rows[at..at + row_bytes];
@@ -253,9 +260,9 @@ impl Replay {
             let (stored_action, rest) = rest.split_at(4 * self.action_size);
             read_floats(action, stored_action);
             *choice = action[0] as u32; // saturates where a continuous action is negative, and nobody asks
-            let mut last = [0.0; 2];
+            let mut last = [0.0; 3];
             read_floats(&mut last, rest);
-            [*reward, *terminated] = last;
+            [*reward, *terminated, *steps] = last;
         }
     }
 }
@@ -310,6 +317,7 @@ mod tests {
             observation,
             action: &[1.0],
             reward,
+            steps: 1,
             next_observation: observation,
             terminated: reward == 3.0,
             truncated: false,
@@ -345,7 +353,7 @@ mod tests {
         replay.sample(1, &mut Seeds::new(0).stream("replay"), &mut batch);
         assert_eq!(batch.observations, [255.0, 7.0]);
         assert_eq!(batch.next_observations, [255.0, 7.0]);
-        assert_eq!((replay.row_bytes(), replay.stride()), (2 * 2 + 12, 16));
+        assert_eq!((replay.row_bytes(), replay.stride()), (2 * 2 + 16, 32));
     }
 
     #[test]
@@ -363,7 +371,7 @@ mod tests {
 
     #[test]
     fn rows_are_saved_without_gaps_and_checked_when_restored() {
-        // 9 numbers a row: 36 bytes, one row a line.
+        // 10 numbers a row: 40 bytes, one row a line.
         let mut replay = Replay::new(4, 3, 1, Precision::Single);
         let observation = [1.0, 2.0, 3.0];
         let transition = Transition {
@@ -374,7 +382,7 @@ mod tests {
         (0..6).for_each(|_| replay.push(&transition));
         assert_eq!((replay.stride(), replay.lines.len()), (LINE, 4));
         let json = serde_json::to_value(&replay).unwrap();
-        assert_eq!(json["rows"].as_array().unwrap().len(), 4 * 36);
+        assert_eq!(json["rows"].as_array().unwrap().len(), 4 * 40);
         for (field, value) in
             [("written", 3), ("capacity", 0), ("action_size", i64::MAX), ("observation_size", 2)]
         {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hypotheses::{ExcessLosses, Loss};
 use super::local_fitted::class;
-use super::{Agent, Method, Setting};
+use super::{Agent, Method, Needs, Setting};
 
 /// Options of `best-fit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,7 +61,7 @@ impl Method for BestFit {
         tuned: "",
     };
 
-    const NEEDS_HYPOTHESES: bool = true;
+    const NEEDS: Needs = Needs::Hypotheses;
 
     fn new(setting: &Setting, options: BestFitOptions) -> Result<Self> {
         options::check(&options)?;

@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hypotheses::{ExcessLosses, Hypotheses, Loss};
-use super::{Agent, Method, Setting};
+use super::{Agent, Method, Needs, Setting};
 use crate::finite::deterministic;
 
 /// Options of `loop`.
@@ -107,7 +107,7 @@ impl Method for Loop {
         tuned: "",
     };
 
-    const NEEDS_HYPOTHESES: bool = true;
+    const NEEDS: Needs = Needs::Hypotheses;
 
     fn new(setting: &Setting, options: LoopOptions) -> Result<Self> {
         options::check(&options)?;

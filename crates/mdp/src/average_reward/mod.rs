@@ -8,12 +8,17 @@
 //! | [`local_fitted`] | LOOP: optimism over a finite class of hypotheses, few changes of policy |
 //! | [`best_fit`] | the hypothesis that fits best, with random actions in place of optimism |
 //! | [`hypotheses`] | a class of hypotheses, and the excess losses of what it predicted |
+//! | [`mixture_loop`] | LOOP over mixtures of known kernels |
+//! | [`ucrl2_vtr`] | UCRL2-VTR: optimism over the same mixtures pair by pair |
+//! | [`mixtures`] | mixtures, the regression of value targets, the search for the most rewarding one |
 //! | [`ucrl2`] | UCRL2: optimism over all models that the counts allow |
 //! | [`mac`] | MAC: actor-critic with multi-level estimates |
 //! | [`vanilla_actor_critic`] | the same on trajectories of a fixed length |
+//! | [`mac_network`], [`vanilla_actor_critic_network`] | both with networks for policy and values |
+//! | [`network_actor_critic`] | what these two share |
 //! | [`reinforce`] | REINFORCE on segments |
 //! | [`ppgae`] | policy gradient with advantages from windows |
-//! | [`actor_critic`] | what these four share |
+//! | [`actor_critic`] | what the actor-critics on tables share |
 //! | [`random_policy`] | actions at random |
 //! | [`stationary_mean`] | what multi-level estimates do, without the learning |
 //! | [`worlds`] | what the problems are made of |
@@ -25,6 +30,10 @@ pub mod best_fit;
 pub mod hypotheses;
 pub mod local_fitted;
 pub mod mac;
+pub mod mac_network;
+pub mod mixture_loop;
+pub mod mixtures;
+pub mod network_actor_critic;
 pub mod ppgae;
 pub mod problem;
 pub mod random_policy;
@@ -32,7 +41,9 @@ pub mod reinforce;
 pub mod run;
 pub mod stationary_mean;
 pub mod ucrl2;
+pub mod ucrl2_vtr;
 pub mod vanilla_actor_critic;
+pub mod vanilla_actor_critic_network;
 pub mod worlds;
 
 use std::sync::Arc;
@@ -40,6 +51,7 @@ use std::sync::Arc;
 use quire_core::{About, Entry, OptionMap, Options, Problem, Result, Seeds, options};
 
 pub use hypotheses::Hypotheses;
+pub use mixtures::Kernels;
 
 /// The problems of this family.
 pub fn problems() -> Vec<Arc<dyn Problem>> {
@@ -55,6 +67,10 @@ pub struct Setting {
     pub actions: usize,
     /// The class that the truth is known to be in, if the problem has one.
     pub hypotheses: Option<Arc<Hypotheses>>,
+    /// Kernels that the truth is known to be a mixture of, if the problem has any.
+    pub kernels: Option<Arc<Kernels>>,
+    /// Coordinates of the states in [0, 1], `[S, d]`, where the world has any.
+    pub coordinates: Option<Arc<Vec<f64>>>,
     /// Where its random streams come from.
     pub seeds: Seeds,
 }
@@ -100,17 +116,28 @@ pub trait Method: Agent + Sized + 'static {
     /// Name, summary, source.
     const ABOUT: About;
 
-    /// Whether it works only where [`Setting::hypotheses`] are given.
-    const NEEDS_HYPOTHESES: bool = false;
+    /// What it must be told.
+    const NEEDS: Needs = Needs::Nothing;
 
     /// Makes the agent. Fails if the options don't suit the setting.
     fn new(setting: &Setting, options: Self::Options) -> Result<Self>;
 }
 
+/// What a method must be told besides sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// [`Setting::hypotheses`].
+    Hypotheses,
+    /// [`Setting::kernels`].
+    Kernels,
+}
+
 /// What the table says of a method besides its card.
 pub struct Maker {
-    /// Whether it works only where a class of hypotheses is given.
-    pub needs_hypotheses: bool,
+    /// What it must be told.
+    pub needs: Needs,
     /// Makes the agent from the options that the user has set, laid over the defaults.
     pub agent: fn(&Setting, &OptionMap) -> Result<Box<dyn Agent>>,
 }
@@ -120,7 +147,7 @@ const fn entry<M: Method>() -> Entry<Maker> {
         name: M::ABOUT.name,
         card: || M::ABOUT.card::<M::Options>(),
         make: Maker {
-            needs_hypotheses: M::NEEDS_HYPOTHESES,
+            needs: M::NEEDS,
             agent: |setting, set| Ok(Box::new(M::new(setting, options::resolve(&[set])?)?)),
         },
     }
@@ -130,9 +157,13 @@ const fn entry<M: Method>() -> Entry<Maker> {
 pub const METHODS: &[Entry<Maker>] = &[
     entry::<local_fitted::Loop>(),
     entry::<best_fit::BestFit>(),
+    entry::<mixture_loop::MixtureLoop>(),
+    entry::<ucrl2_vtr::Ucrl2Vtr>(),
     entry::<ucrl2::Ucrl2>(),
     entry::<mac::Mac>(),
     entry::<vanilla_actor_critic::VanillaActorCritic>(),
+    entry::<mac_network::MacNetwork>(),
+    entry::<vanilla_actor_critic_network::VanillaActorCriticNetwork>(),
     entry::<reinforce::Reinforce>(),
     entry::<ppgae::Ppgae>(),
     entry::<random_policy::RandomPolicy>(),

@@ -8,8 +8,8 @@ use quire_core::{
 };
 
 use super::run::{AverageRewardRun, World};
-use super::worlds::{TRUTH, goal_grid, perturbed_river_swims, random_kernels};
-use super::{Hypotheses, METHODS};
+use super::worlds::{TRUTH, goal_grid, kernel_mixture, perturbed_river_swims, random_kernels};
+use super::{Hypotheses, Kernels, METHODS, Needs};
 use crate::finite::FiniteMdp;
 use crate::policy;
 
@@ -25,10 +25,12 @@ pub struct AverageRewardProblem {
 
 /// How the world comes from the seed of a run.
 enum Kind {
-    /// The same for all.
-    Known(fn() -> Result<FiniteMdp>),
+    /// A grid of this side, the same for all.
+    Grid(usize),
     /// A class drawn by the seed, with the truth in place [`TRUTH`].
     Class(fn(u64) -> Result<Vec<FiniteMdp>>),
+    /// Kernels drawn by the seed, with the weights of the truth.
+    Mixture(fn(u64) -> Result<(Kernels, Vec<f64>)>),
 }
 
 /// The problems of this family.
@@ -49,18 +51,32 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             Kind::Class(perturbed_river_swims),
         ),
         AverageRewardProblem::new(
+            "kernel-mixture-4",
+            "live in a mixture of 4 known kernels of 6 states and 3 actions with unknown weights (drawn anew by each seed)",
+            "ours",
+            10_000,
+            Kind::Mixture(kernel_mixture),
+        ),
+        AverageRewardProblem::new(
             "goal-grid-5x5",
             "walk for ever from corner to corner of a 5 x 5 grid; only the goal pays",
             "the grid of arXiv:2301.12083, without its ends of episodes",
             100_000,
-            Kind::Known(|| goal_grid(5)),
+            Kind::Grid(5),
+        ),
+        AverageRewardProblem::new(
+            "goal-grid-10x10",
+            "the same on a 10 x 10 grid",
+            "the grid of arXiv:2301.12083, without its ends of episodes",
+            300_000,
+            Kind::Grid(10),
         ),
         AverageRewardProblem::new(
             "goal-grid-3x3",
             "the same on a 3 x 3 grid",
             "the grid of arXiv:2301.12083, smaller and without its ends of episodes",
             20_000,
-            Kind::Known(|| goal_grid(3)),
+            Kind::Grid(3),
         ),
     ];
     listed.into_iter().map(|problem| Arc::new(problem) as Arc<dyn Problem>).collect()
@@ -98,7 +114,11 @@ impl AverageRewardProblem {
             },
             methods: METHODS
                 .iter()
-                .filter(|entry| has_class || !entry.make.needs_hypotheses)
+                .filter(|entry| match entry.make.needs {
+                    Needs::Nothing => true,
+                    Needs::Hypotheses => has_class,
+                    Needs::Kernels => matches!(kind, Kind::Mixture(_)),
+                })
                 .map(|entry| (entry.card)())
                 .collect(),
             kind,
@@ -107,11 +127,20 @@ impl AverageRewardProblem {
 
     fn world(&self, seed: u64) -> Result<World> {
         match self.kind {
-            Kind::Known(make) => World::new(make()?, None),
+            Kind::Grid(side) => {
+                let place = |at: usize| at as f64 / (side - 1) as f64;
+                let coordinates =
+                    (0..side * side).flat_map(|state| [place(state / side), place(state % side)]);
+                Ok(World::new(goal_grid(side)?, None)?.with_coordinates(coordinates.collect()))
+            }
             Kind::Class(make) => {
                 let models = make(seed)?;
                 let class = Arc::new(Hypotheses::new(&models)?);
                 World::new(models[TRUTH].clone(), Some((class, TRUTH)))
+            }
+            Kind::Mixture(make) => {
+                let (kernels, weights) = make(seed)?;
+                Ok(World::new(kernels.mix(&weights)?, None)?.with_kernels(kernels))
             }
         }
     }

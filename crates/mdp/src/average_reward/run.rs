@@ -9,7 +9,7 @@ use quire_core::{
 use serde::{Deserialize, Serialize};
 
 use super::worlds::{SWEEPS, TOLERANCE};
-use super::{Agent, Hypotheses, Maker, Setting};
+use super::{Agent, Hypotheses, Kernels, Maker, Setting};
 use crate::finite::FiniteMdp;
 use crate::policy;
 use crate::solve::relative_value_iteration;
@@ -25,6 +25,10 @@ pub struct World {
     pub optimal_gain: f64,
     /// The class that the agent is told of, and where the truth is in it.
     pub class: Option<(Arc<Hypotheses>, usize)>,
+    /// The kernels that the agent is told of.
+    pub kernels: Option<Arc<Kernels>>,
+    /// Coordinates of the states in [0, 1], `[S, d]`.
+    pub coordinates: Option<Arc<Vec<f64>>>,
 }
 
 impl World {
@@ -34,7 +38,17 @@ impl World {
     /// Those of the solver.
     pub fn new(mdp: FiniteMdp, class: Option<(Arc<Hypotheses>, usize)>) -> Result<Self> {
         let optimal_gain = relative_value_iteration(&mdp, TOLERANCE, SWEEPS)?.gain;
-        Ok(World { mdp, optimal_gain, class })
+        Ok(World { mdp, optimal_gain, class, kernels: None, coordinates: None })
+    }
+
+    /// The same with coordinates of the states.
+    pub fn with_coordinates(self, coordinates: Vec<f64>) -> Self {
+        World { coordinates: Some(Arc::new(coordinates)), ..self }
+    }
+
+    /// The same with kernels that the model is a mixture of.
+    pub fn with_kernels(self, kernels: Kernels) -> Self {
+        World { kernels: Some(Arc::new(kernels)), ..self }
     }
 }
 
@@ -70,6 +84,8 @@ impl AverageRewardRun {
             states: world.mdp.states(),
             actions: world.mdp.actions(),
             hypotheses: world.class.as_ref().map(|(class, _)| Arc::clone(class)),
+            kernels: world.kernels.clone(),
+            coordinates: world.coordinates.clone(),
             seeds: seeds.child("agent"),
         };
         let mut dynamics = seeds.stream("dynamics");
@@ -91,7 +107,7 @@ impl AverageRewardRun {
 
 impl Run for AverageRewardRun {
     fn step(&mut self, trace: &mut Trace) -> Result<Progress> {
-        let World { mdp, optimal_gain, class } = &self.world;
+        let World { mdp, optimal_gain, class, .. } = &self.world;
         let Place { step, state, paid, dynamics } = &mut self.place;
         let (first, paid_before) = (*step, *paid);
         let until = self.budget.min(first + self.budget.div_ceil(RECORDS));

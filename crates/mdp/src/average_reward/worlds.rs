@@ -3,6 +3,7 @@
 use quire_core::{Result, Rng, Seeds};
 use rand_distr::{Distribution, Gamma, StandardNormal};
 
+use super::mixtures::Kernels;
 use crate::finite::FiniteMdp;
 use crate::solve::relative_value_iteration;
 use crate::worlds::river_swim;
@@ -51,6 +52,36 @@ fn random_kernel(rng: &mut Rng) -> Result<FiniteMdp> {
         transitions.extend(row.map(|p| 0.9 * p / sum + 0.1 / 3.0));
     }
     kernel_model(&transitions)
+}
+
+/// 4 kernels of 6 states and 3 actions, each row 0.9 Dirichlet(1/2) + 0.1 uniform, and weights θ from Dirichlet(1). Any action in
+/// state 5 pays 1, action 0 in state 0 pays 0.3.
+///
+/// # Errors
+/// None for kernels drawn like this.
+pub fn kernel_mixture(seed: u64) -> Result<(Kernels, Vec<f64>)> {
+    const STATES: usize = 6;
+    const ACTIONS: usize = 3;
+    let mut rng = Seeds::new(seed).child("mixture").stream("kernels");
+    let mut dirichlet = |width: usize, shape: f64| -> Vec<f64> {
+        let gamma = Gamma::new(shape, 1.0).expect("both parameters are positive");
+        let row: Vec<f64> = (0..width).map(|_| gamma.sample(&mut rng)).collect();
+        let sum: f64 = row.iter().sum();
+        row.iter().map(|x| x / sum).collect()
+    };
+    let mut rewards = vec![0.0; STATES * ACTIONS];
+    rewards[0] = 0.3;
+    rewards[(STATES - 1) * ACTIONS..].fill(1.0);
+    let mut start = vec![0.0; STATES];
+    start[0] = 1.0;
+    let kernels = (0..4).map(|_| {
+        let uniform = 1.0 / STATES as f64;
+        let rows = (0..STATES * ACTIONS).flat_map(|_| dirichlet(STATES, 0.5));
+        let transitions: Vec<f64> = rows.map(|p| 0.9 * p + 0.1 * uniform).collect();
+        FiniteMdp::from_dense(STATES, ACTIONS, &transitions, rewards.clone(), start.clone())
+    });
+    let kernels = Kernels::new(kernels.collect::<Result<_>>()?)?;
+    Ok((kernels, dirichlet(4, 1.0)))
 }
 
 /// 200 RiverSwims of 6 states. Model [`TRUTH`] is RiverSwim itself; in the others each probability of swimming right is

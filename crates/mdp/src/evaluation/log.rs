@@ -1,11 +1,15 @@
-//! A user's own log of transitions, read from CSV or NPZ.
+//! A user's own log of transitions, read from CSV, Parquet or NPZ.
 //!
 //! CSV has a header and the columns `episode`, `step`, `state` or several `state_*` or `observation_*`, `action`, `reward` or
-//! `reward_*`, `done`; `next_state`, `next_state_*` or `next_observation_*` where the next row is not what follows. NPZ has
-//! the arrays of D4RL: `observations` `[N, D]`, `actions` `[N]`, `rewards` `[N]` or `[N, d]`, `next_observations`,
-//! `terminals` `[N]` and perhaps `timeouts` `[N]`.
+//! `reward_*`, `done`; `next_state`, `next_state_*` or `next_observation_*` where the next row is not what follows. Parquet
+//! has the same columns; one that holds a list of numbers in every row stands for several. NPZ has the arrays of D4RL:
+//! `observations` `[N, D]`, `actions` `[N]`, `rewards` `[N]` or `[N, d]`, `next_observations`, `terminals` `[N]` and perhaps
+//! `timeouts` `[N]`.
 
-use std::path::Path;
+#[cfg(feature = "parquet")]
+mod parquet_table;
+
+use std::path::{Path, PathBuf};
 
 use quire_core::{Error, Result};
 
@@ -32,21 +36,21 @@ pub struct Row {
 /// Episodes in the order of the file, none empty.
 pub type Episodes = Vec<Vec<Row>>;
 
-/// Reads a log from a `.csv` or `.npz` file.
+/// Reads a log from a `.csv`, `.parquet` or `.npz` file.
 ///
 /// # Errors
-/// An unreadable or empty file, a missing column, a value that is no number: the message names file, line and column.
+/// An unreadable or empty file, a missing column, a value that is no number: the message names file, line or row, and
+/// column.
 pub fn read(path: &Path) -> Result<Episodes> {
-    let name = path.to_string_lossy().to_ascii_lowercase();
-    let episodes = if name.ends_with(".csv") {
-        read_csv(path)?
-    } else if name.ends_with(".npz") {
+    let episodes = if Table::is_table(path) {
+        from_table(path, &Table::read(path)?)?
+    } else if path.to_string_lossy().to_ascii_lowercase().ends_with(".npz") {
         from_arrays(path).map_err(|error| match error {
             Error::Usage(problem) => Error::file(path, problem),
             other => other,
         })?
     } else {
-        return Err(Error::file(path, "a log ends in .csv or .npz; export other formats as CSV"));
+        return Err(Error::file(path, "a log ends in .csv, .parquet or .npz; export other formats as CSV"));
     };
     if episodes.is_empty() {
         return Err(Error::file(path, "holds no transition"));
@@ -56,20 +60,43 @@ pub fn read(path: &Path) -> Result<Episodes> {
 
 /// A table of numbers with the place of each in its file.
 pub(super) struct Table {
-    path: std::path::PathBuf,
+    path: PathBuf,
     header: Vec<String>,
-    /// Line and values.
+    /// What rows are counted by: lines of a text, or rows from 0.
+    lines: bool,
+    /// Line or row, and values.
     pub rows: Vec<(usize, Vec<f64>)>,
 }
 
 impl Table {
-    /// Reads all of a CSV file; `true` and `false` are 1 and 0.
+    /// Whether `path` looks like a table's file: what [`Table::read`] opens.
+    pub fn is_table(path: &Path) -> bool {
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        name.ends_with(".csv") || name.ends_with(".parquet")
+    }
+
+    /// Reads all of a `.csv` or `.parquet` file; `true` and `false` are 1 and 0.
     pub fn read(path: &Path) -> Result<Table> {
+        if path.to_string_lossy().to_ascii_lowercase().ends_with(".parquet") {
+            Table::read_parquet(path)
+        } else {
+            Table::read_csv(path)
+        }
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn read_parquet(path: &Path) -> Result<Table> {
+        let problem =
+            "this build does not read Parquet: build it with the feature `parquet`, or export the log as CSV";
+        Err(Error::file(path, problem))
+    }
+
+    fn read_csv(path: &Path) -> Result<Table> {
         let broken = |e: csv::Error| Error::file(path, format!("is not a readable CSV file: {e}"));
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(broken)?;
         let header: Vec<String> =
             reader.headers().map_err(broken)?.iter().map(|name| name.to_ascii_lowercase()).collect();
-        let mut table = Table { path: path.to_owned(), header, rows: Vec::new() };
+        let mut table = Table { path: path.to_owned(), header, lines: true, rows: Vec::new() };
         for record in reader.records() {
             let record = record.map_err(broken)?;
             let line = record.position().map_or(0, |position| position.line() as usize);
@@ -121,6 +148,9 @@ impl Table {
     /// An error at a place.
     pub fn wrong(&self, line: usize, column: usize, problem: &str) -> Error {
         let name = self.header.get(column).map_or("", String::as_str);
+        if !self.lines {
+            return Error::file(&self.path, format!("row {line} of the column `{name}`: {problem}"));
+        }
         let problem = format!("column {} (`{name}`): {problem}", column + 1);
         Error::Parse { path: self.path.clone(), line, column: column + 1, problem }
     }
@@ -146,8 +176,7 @@ fn is_known(name: &str) -> bool {
         .any(|known| name.starts_with(known))
 }
 
-fn read_csv(path: &Path) -> Result<Episodes> {
-    let table = Table::read(path)?;
+fn from_table(path: &Path, table: &Table) -> Result<Episodes> {
     let (episode, step) = (table.column("episode")?, table.column("step")?);
     let (action, done) = (table.column("action")?, table.column("done")?);
     let either =
@@ -266,3 +295,6 @@ fn from_arrays(path: &Path) -> Result<Episodes> {
     }
     Ok(episodes)
 }
+
+#[cfg(test)]
+mod tests;

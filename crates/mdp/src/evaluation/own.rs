@@ -39,7 +39,8 @@ pub enum Target {
 }
 
 impl Target {
-    /// `uniform`, `logged`, a number or the path of a CSV file with columns `state`, `action` and perhaps `probability`.
+    /// `uniform`, `logged`, a number or the path of a CSV or Parquet file with columns `state`, `action` and perhaps
+    /// `probability`.
     ///
     /// # Errors
     /// None of these, or a broken file.
@@ -52,12 +53,12 @@ impl Target {
         if let Some(action) = text.parse::<usize>().ok().filter(|&action| action <= GREATEST) {
             return Ok(Target::Always(action));
         }
-        if !text.to_ascii_lowercase().ends_with(".csv") {
+        let path = Path::new(text);
+        if !Table::is_table(path) {
             return Err(Error::Usage(format!(
-                "--policy must be uniform, logged, an action from 0 to {GREATEST} or a .csv file; got `{text}`"
+                "--policy must be uniform, logged, an action from 0 to {GREATEST} or a .csv or .parquet file; got `{text}`"
             )));
         }
-        let path = Path::new(text);
         let table = Table::read(path)?;
         let (state, action, probability) =
             (table.column("state")?, table.column("action")?, table.find("probability"));
@@ -482,3 +483,6 @@ fn coverage(log: &Episodes, code: &Encoding, discount: Option<f64>, fits: usize)
         effective_episodes: effective,
     }
 }
+
+#[cfg(test)]
+mod tests;

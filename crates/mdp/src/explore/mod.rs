@@ -8,6 +8,7 @@ pub mod bayes_ucbvi;
 pub mod greedy_ucbvi;
 pub mod incr_bayes_ucbvi;
 pub mod linear;
+pub mod metric;
 pub mod model;
 pub mod opsrl;
 pub mod opt_ql;

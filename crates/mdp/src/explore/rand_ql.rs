@@ -92,6 +92,38 @@ fn beta(a: f64, b: f64, rng: &mut Rng) -> f64 {
     if draw.is_nan() { f64::from(u8::from(rng.random::<f64>() < a / (a + b))) } else { draw }
 }
 
+/// One table's step of the practical and the sampled form: with g ~ Beta(n, n₀) and w ~ Beta((H + 1)/κ, n/κ), `value` moves by w
+/// towards g `target` + (1 - g) `ceiling`.
+#[allow(clippy::too_many_arguments)] // the update has as many parts
+pub(super) fn practical_step(
+    value: &mut f64,
+    target: f64,
+    ceiling: f64,
+    n: f64,
+    prior_weight: f64,
+    inflation: f64,
+    horizon: usize,
+    rng: &mut Rng,
+) {
+    let mixed = beta(n, prior_weight, rng);
+    let target = mixed * target + (1.0 - mixed) * ceiling;
+    let rate = beta((horizon as f64 + 1.0) / inflation, n / inflation, rng);
+    *value += rate * (target - *value);
+}
+
+/// One table's step of the staged form: `value` moves by w ~ Beta(1/κ, (n + n₀)/κ) towards `target`.
+pub(super) fn staged_step(
+    value: &mut f64,
+    target: f64,
+    visits: u64,
+    prior_weight: f64,
+    inflation: f64,
+    rng: &mut Rng,
+) {
+    let rate = beta(1.0 / inflation, (visits as f64 + prior_weight) / inflation, rng);
+    *value += rate * (target - *value);
+}
+
 /// The explorer.
 pub struct RandQl {
     options: RandQlOptions,
@@ -172,11 +204,9 @@ impl RandQl {
                 }
                 _ => upper.value(stage + 1, next),
             };
-            let mixed = beta(n, *prior_weight, rng);
-            let target = mixed * (reward + later) + (1.0 - mixed) * ceiling;
-            let rate = beta((setting.horizon as f64 + 1.0) / options.inflation, n / options.inflation, rng);
             let value = &mut ensemble[at * tables + table];
-            *value += rate * (target - *value);
+            let (prior, inflation) = (*prior_weight, options.inflation);
+            practical_step(value, reward + later, ceiling, n, prior, inflation, setting.horizon, rng);
             greatest = greatest.max(*value);
         }
         upper.q[at] = upper.q[at].min(greatest);
@@ -191,9 +221,7 @@ impl RandQl {
         let values = &mut ensemble[at * options.tables..][..options.tables];
         let target = setting.rewards[state * setting.actions + action] + upper.value(stage + 1, next);
         for value in &mut *values {
-            let prior = (visits[at] as f64 + *prior_weight) / options.inflation;
-            let rate = beta(1.0 / options.inflation, prior, rng);
-            *value += rate * (target - *value);
+            staged_step(value, target, visits[at], *prior_weight, options.inflation, rng);
         }
         visits[at] += 1;
         if visits[at] >= stage_length(stages[at], setting.horizon) {

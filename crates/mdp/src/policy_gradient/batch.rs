@@ -196,6 +196,35 @@ pub fn hessian_product(
     super::add_scaled(1.0, &curvature, product);
 }
 
+/// ψ^w_h = Σ_{i ≥ h} w_i γ^i r_i - w_h (γ^h b_h) of every step, w_i = exp Σ_{j ≤ i} (`then` - `now`): what weighs the scores of a
+/// policy under which the actions have the log-probabilities `then`, on trajectories of one under which they have `now`.
+/// `weights` are those of the latter, [`Baseline::weights`].
+pub fn importance_weights(
+    batch: &Batch,
+    discount: f64,
+    weights: &[f64],
+    now: &[f64],
+    then: &[f64],
+) -> Vec<f64> {
+    let to_go = batch.rewards_to_go(discount);
+    let mut result = vec![0.0; weights.len()];
+    for range in batch.trajectories() {
+        let first = range.start;
+        let mut ratio = 0.0;
+        for step in range.clone() {
+            ratio += then[step] - now[step];
+            result[step] = ratio.exp();
+        }
+        let mut sum = 0.0;
+        for step in range.rev() {
+            let (weight, baseline) = (result[step], to_go[step] - weights[step]);
+            sum += weight * discount.powi((step - first) as i32) * batch.rewards[step];
+            result[step] = sum - weight * baseline;
+        }
+    }
+    result
+}
+
 /// An error if a number is not finite: the method has broken down.
 pub fn check_finite(numbers: &[f64], what: &str) -> Result<()> {
     match numbers.iter().all(|x| x.is_finite()) {

@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{check_finite, hessian_product};
-use super::momentum::{Momentum, MomentumOptions, average, decay};
+use super::momentum::{Momentum, MomentumOptions, Place, average, decay};
 use super::n_pg_igt::PAPER;
 use super::{BaselineKind, Batch, Enough, Learner, Method, Setting, World, add_scaled};
 
@@ -101,20 +101,27 @@ impl Method for Harpg {
     }
 }
 
-impl Harpg {
-    /// v_t = B(τ̂, θ̂)(θ_t - θ_{t-1}).
-    fn transport(&mut self, world: &mut World) -> Result<()> {
-        let Harpg { options, momentum, points, batch, transport } = self;
-        let (theta, previous) = (&momentum.place.theta, &momentum.place.previous);
-        let share: f64 = points.random();
-        let between: Vec<f64> =
-            theta.iter().zip(previous).map(|(now, then)| share * now + (1.0 - share) * then).collect();
-        let moved: Vec<f64> = theta.iter().zip(previous).map(|(now, then)| now - then).collect();
-        world.sample(&between, Enough::Steps(options.hessian_steps), batch)?;
-        let weights = momentum.place.baseline.weights(batch, world.discount);
-        hessian_product(world.policy.as_mut(), batch, &weights, &moved, transport);
-        check_finite(transport, "the Hessian-vector product")
-    }
+/// v_t = B(τ̂, θ̂)(θ_t - θ_{t-1}) of a fresh batch at a random point θ̂ between the last two policies, into `product`.
+///
+/// # Errors
+/// Those of the world, and a product that is not finite.
+pub fn transport(
+    world: &mut World,
+    place: &Place,
+    points: &mut Rng,
+    enough: Enough,
+    batch: &mut Batch,
+    product: &mut [f64],
+) -> Result<()> {
+    let (theta, previous) = (&place.theta, &place.previous);
+    let share: f64 = points.random();
+    let between: Vec<f64> =
+        theta.iter().zip(previous).map(|(now, then)| share * now + (1.0 - share) * then).collect();
+    let moved: Vec<f64> = theta.iter().zip(previous).map(|(now, then)| now - then).collect();
+    world.sample(&between, enough, batch)?;
+    let weights = place.baseline.weights(batch, world.discount);
+    hessian_product(world.policy.as_mut(), batch, &weights, &moved, product);
+    check_finite(product, "the Hessian-vector product")
 }
 
 impl Learner for Harpg {
@@ -122,7 +129,17 @@ impl Learner for Harpg {
         // The baseline of both batches is the one fitted before either.
         match self.momentum.place.iteration {
             0 => self.transport.fill(0.0),
-            _ => self.transport(world)?,
+            _ => {
+                let Harpg { options, momentum, points, batch, transport: moved } = self;
+                transport(
+                    world,
+                    &momentum.place,
+                    points,
+                    Enough::Steps(options.hessian_steps),
+                    batch,
+                    moved,
+                )?;
+            }
         }
         let theta = self.momentum.place.theta.clone();
         self.momentum.estimate(world, &theta)?;

@@ -90,6 +90,13 @@ impl Policy for MlpSoftmax {
         sample_categorical(self.network.infer(&self.params, observation, &mut self.scratch), rng)
     }
 
+    fn log_probabilities(&mut self, batch: &Batch, logs: &mut [f64]) {
+        let MlpSoftmax { network, params, flat, theta, tape, .. } = self;
+        let graph = tape.graph();
+        let log_policy = log_policy(graph, network, params, graph.param(flat, *theta), batch);
+        logs.copy_from_slice(log_policy.gather(&batch.actions).data());
+    }
+
     fn score(&mut self, batch: &Batch, weights: &[f64], entropy: f64, gradient: &mut [f64]) {
         let MlpSoftmax { network, params, flat, theta, tape, .. } = self;
         let graph = tape.graph();

@@ -9,6 +9,7 @@
 //! | [`reinforce`] | REINFORCE (GPOMDP) with SGD or Adam |
 //! | [`n_pg_igt`] | N-PG-IGT: normalized momentum of gradients at extrapolated policies |
 //! | [`harpg`] | HARPG and N-HARPG: recursive momentum corrected by Hessian-vector products |
+//! | [`storm_pg`], [`hapg`] | STORM-PG and HAPG, which correct by importance weights and start from anchors |
 //! | [`momentum`] | vanilla policy gradient and normalized momentum, their rivals, and the schedules |
 //! | [`policy`], [`mlp`] | softmax policies, as a table and as a network |
 //! | [`batch`] | trajectories, what weighs their scores, baselines |
@@ -18,6 +19,7 @@
 
 pub mod batch;
 pub mod exact;
+pub mod hapg;
 pub mod harpg;
 pub mod mlp;
 pub mod momentum;
@@ -27,6 +29,7 @@ pub mod polyak;
 pub mod problem;
 pub mod reinforce;
 pub mod run;
+pub mod storm_pg;
 pub mod world;
 
 use quire_core::{About, Entry, OptionMap, Options, Result, Seeds, options};
@@ -117,6 +120,8 @@ pub const METHODS: &[Entry<Maker>] = &[
     entry::<reinforce::Reinforce>(),
     entry::<momentum::VanillaPg>(),
     entry::<momentum::NormalizedMomentumPg>(),
+    entry::<storm_pg::StormPg>(),
+    entry::<hapg::Hapg>(),
 ];
 
 /// The Euclidean norm.

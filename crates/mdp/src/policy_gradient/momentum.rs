@@ -6,6 +6,8 @@
 //! | `normalized-momentum-pg` | (1-η) d_{t-1} + η g(θ_t) | d_t/‖d_t‖ | (2/(t+2))^{2/3} | γ_0 2/(t+2) |
 //! | [`n-pg-igt`](super::n_pg_igt) | (1-η) d_{t-1} + η g(θ̃_t) | d_t/‖d_t‖ | (2/(t+2))^{4/5} | γ_0 2/(t+2) |
 //! | [`harpg`](super::harpg) | (1-η)(d_{t-1} + v_t) + η g(θ_t) | d_t or d_t/‖d_t‖ | 2/(t+2) | γ_0 (2/(t+2))^{1/2} or γ_0 2/(t+2) |
+//! | [`storm-pg`](super::storm_pg) | g(θ_t) + (1-η)(d_{t-1} - g^w(θ_{t-1})) | d_t | (2/(t+2))^{2/3} | γ_0 (2/(t+2))^{1/3} |
+//! | [`hapg`](super::hapg) | g(θ_t) now and then, else d_{t-1} + v_t | d_t/‖d_t‖ | - | γ_0 2/(t+2) |
 //!
 //! Source of schedules: arXiv:2302.01734 and its authors' code.
 

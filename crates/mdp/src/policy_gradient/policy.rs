@@ -27,6 +27,9 @@ pub trait Policy: Send {
     /// Draws an action.
     fn act(&mut self, observation: &[f64], rng: &mut Rng) -> usize;
 
+    /// ln π(a_h|s_h) of every step of a batch, `[steps]`.
+    fn log_probabilities(&mut self, batch: &Batch, logs: &mut [f64]);
+
     /// Σ_h w_h ∇ ln π(a_h|s_h) + `entropy` Σ_h ∇H(π(·|s_h)) over the steps of a batch, into `gradient`.
     fn score(&mut self, batch: &Batch, weights: &[f64], entropy: f64, gradient: &mut [f64]);
 
@@ -91,6 +94,12 @@ impl Policy for TabularSoftmax {
 
     fn act(&mut self, observation: &[f64], rng: &mut Rng) -> usize {
         quire_nn::distributions::sample_categorical(&self.log_policy[self.row(observation[0])], rng)
+    }
+
+    fn log_probabilities(&mut self, batch: &Batch, logs: &mut [f64]) {
+        for ((log, observation), &action) in logs.iter_mut().zip(&batch.observations).zip(&batch.actions) {
+            *log = self.log_policy[self.row(*observation)][action];
+        }
     }
 
     fn score(&mut self, batch: &Batch, weights: &[f64], entropy: f64, gradient: &mut [f64]) {

@@ -3,7 +3,7 @@ use quire_core::{Progress, Rng, RunSpec, Trace};
 use quire_optim::{Layout, OptimizerOptions, SgdOptions};
 use rand::RngExt;
 
-use super::batch::{hessian_product, policy_gradient};
+use super::batch::{hessian_product, importance_weights, policy_gradient};
 use super::exact::exact;
 use super::harpg::recursive_average;
 use super::mlp::MlpSoftmax;
@@ -13,6 +13,7 @@ use super::policy::TabularSoftmax;
 use super::polyak::{BestValue, PolyakPg, PolyakPgOptions, polyak_step};
 use super::problem::bandit;
 use super::reinforce::{Reinforce, ReinforceOptions};
+use super::storm_pg::storm;
 use super::world::Simulator;
 use super::*;
 use crate::finite::FiniteMdp;
@@ -241,6 +242,73 @@ fn estimates_are_unbiased() {
         assert!((total - 1.0).abs() < 1e-12);
         assert!(close(&gradient, &truth.gradient, 1e-12), "{gradient:?}");
         assert!(close(&product, &hessian, 1e-8), "{product:?} {hessian:?}");
+    }
+}
+
+/// On trajectories of one policy the weighted estimate has the gradient of another as its mean, with and without a baseline.
+#[test]
+fn importance_weights_are_unbiased() {
+    let (mdp, horizon, discount) = (garnet(2, 2, 2, 3).unwrap(), 3, 0.9);
+    let mdp = mdp.with_rewards(vec![1.0, -0.5, 0.3, 2.0]).unwrap();
+    let (theta, other) = (random_theta(4, 2), random_theta(4, 6));
+    let truth = exact(&mdp, horizon, discount, &other);
+    let mut policy = TabularSoftmax::new(2, 2, 0.0);
+    for constant in [0.0, 0.7] {
+        let mut gradient = vec![0.0; 4];
+        for (batch, probability) in all_trajectories(&mdp, horizon, &theta) {
+            let mut weights = batch.rewards_to_go(discount);
+            weights.iter_mut().enumerate().for_each(|(h, w)| *w -= constant * discount.powi(h as i32));
+            let (mut now, mut then, mut one) = (vec![0.0; 3], vec![0.0; 3], vec![0.0; 4]);
+            policy.set(&theta);
+            policy.log_probabilities(&batch, &mut now);
+            policy.set(&other);
+            policy.log_probabilities(&batch, &mut then);
+            let weights = importance_weights(&batch, discount, &weights, &now, &then);
+            policy_gradient(&mut policy, &batch, &weights, 0.0, &mut one);
+            add_scaled(probability, &one, &mut gradient);
+        }
+        assert!(close(&gradient, &truth.gradient, 1e-12), "{gradient:?}");
+    }
+    // For the same policy the weights are 1.
+    let batch = random_batch(1, 2, 1);
+    let weights = batch.rewards_to_go(0.9);
+    assert_eq!(importance_weights(&batch, 0.9, &weights, &[0.3; 9], &[0.3; 9]), weights);
+    let mut direction = [1.0, 2.0];
+    // 3 + 0.75 (1 - 2), 5 + 0.75 (2 - 4).
+    storm(&mut direction, 0.25, &[3.0, 5.0], &[2.0, 4.0]);
+    assert_eq!(direction, [2.25, 3.5]);
+}
+
+/// The network's log-probabilities are those that its actions are drawn with: their exponentials sum to 1.
+#[test]
+fn log_probabilities_of_the_network() {
+    let mut policy = MlpSoftmax::new(3, &[5], 3);
+    let theta = policy.initial(&mut rng(1));
+    policy.set(&theta);
+    let mut batch = random_batch(3, 3, 3);
+    let mut sum = [0.0; 9];
+    for action in 0..3 {
+        batch.actions.fill(action);
+        let mut logs = [0.0; 9];
+        policy.log_probabilities(&batch, &mut logs);
+        sum.iter_mut().zip(logs).for_each(|(sum, log)| *sum += log.exp());
+    }
+    assert!(sum.iter().all(|sum| (sum - 1.0).abs() < 1e-12), "{sum:?}");
+}
+
+/// Between anchors the direction is carried by products alone; an anchor makes it the gradient of its batch.
+#[test]
+fn anchors_and_products() {
+    for (method, set) in [("hapg", "period=4"), ("storm-pg", "step=0.05")] {
+        let problem = problems().into_iter().find(|p| p.card().name == "policy-grid-4x4").unwrap();
+        let mut spec = RunSpec::new("policy-grid-4x4", method, 1);
+        (spec.options, spec.budget) = (parse_assignments(&[set]).unwrap(), Some(24_000));
+        let mut run = problem.start(&spec).unwrap();
+        let mut trace = Trace::new();
+        while run.step(&mut trace).unwrap() == Progress::Continue {}
+        let points = trace.take();
+        let value: Vec<f64> = points.iter().filter(|p| p.metric == "value").map(|p| p.value).collect();
+        assert!(value.last().unwrap() > &(value[0] + 0.003), "{method}: {value:?}");
     }
 }
 

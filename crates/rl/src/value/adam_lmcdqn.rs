@@ -9,8 +9,8 @@
 //! with g the gradient of the temporal-difference loss on a batch. Actions are greedy in the weights of the moment; there is
 //! no ε-greedy on top. The target network is that of DQN, or of double DQN.
 //!
-//! The loss here is half the squared error (or Huber's), averaged over the batch. Returns are of one step; the paper's runs
-//! on Atari have three.
+//! The loss here is half the squared error (or Huber's), averaged over the batch. Returns are of three steps, as in the paper's
+//! runs on Atari.
 //!
 //! Source: H. Ishfaq et al., ICLR 2024, arXiv:2305.18246, algorithm 2 and its official code.
 
@@ -43,6 +43,9 @@ macro_rules! langevin_options {
             /// Discount factor per environment step. Paper: 0.99.
             #[schemars(range(min = 0.0, max = 1.0))]
             pub discount: f64,
+            /// Steps n whose rewards a target sums up before it bootstraps. Paper, Atari: 3.
+            #[schemars(range(min = 1, max = 1000))]
+            pub n_step: usize,
             /// Transitions kept for replay. Paper: 1,000,000.
             #[schemars(range(min = 1))]
             pub replay_capacity: usize,
@@ -75,6 +78,7 @@ macro_rules! langevin_options {
                     $($extra: $extra_default,)?
                     double: true,
                     discount: 0.99,
+                    n_step: 3,
                     replay_capacity: 1_000_000,
                     learning_starts: 320,
                     learn_period: 10,
@@ -98,6 +102,7 @@ macro_rules! langevin_options {
             pub(super) fn deep_q(&self) -> DeepQOptions {
                 DeepQOptions {
                     discount: self.discount,
+                    n_step: self.n_step,
                     replay_capacity: self.replay_capacity,
                     learning_starts: self.learning_starts,
                     learn_period: self.learn_period,

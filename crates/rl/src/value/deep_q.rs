@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::{Agent, Task};
 use crate::exploration::Exploration;
+use crate::n_step::NStep;
 use crate::network::{QNetwork, QNetworkOptions, Workspace, check_widths, layout};
 use crate::replay::{Batch, Precision, Replay, Transition};
 
@@ -25,6 +26,10 @@ pub struct DeepQOptions {
     /// Discount factor per environment step. Paper: 0.99.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub discount: f64,
+    /// Steps n whose rewards a target sums up before it bootstraps; above 1 they are those of the behavior, not corrected for
+    /// exploration. Paper: 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub n_step: usize,
     /// Transitions kept for replay. Paper: 1,000,000.
     #[schemars(range(min = 1))]
     pub replay_capacity: usize,
@@ -60,6 +65,7 @@ impl Default for DeepQOptions {
     fn default() -> Self {
         DeepQOptions {
             discount: 0.99,
+            n_step: 1,
             replay_capacity: 1_000_000,
             learning_starts: 50_000,
             learn_period: 4,
@@ -105,9 +111,14 @@ pub struct DeepQ {
     pub batch: Batch,
     /// The targets y of the batch, `[batch]`; a method fills them.
     pub targets: Vec<f32>,
+    /// What the next value counts in each target of the batch unless the episode ended, γ to the power of the steps between,
+    /// `[batch]`.
+    pub discounts: Vec<f32>,
     gradient: Vec<f32>,
     workspace: Workspace,
     optimizer: Box<dyn Optimizer>,
+    /// Transitions on their way into the memory.
+    window: NStep,
     replay: Replay,
     exploration: Rng,
     sampling: Rng,
@@ -124,6 +135,7 @@ struct Saved {
     target: Params<f32>,
     #[serde(with = "serde_bytes")]
     optimizer: Vec<u8>,
+    window: NStep,
     replay: Replay,
     exploration: Rng,
     sampling: Rng,
@@ -159,6 +171,8 @@ impl DeepQ {
             workspace: Workspace::default(),
             batch: Batch::default(),
             targets: vec![0.0; options.batch_size],
+            discounts: vec![0.0; options.batch_size],
+            window: NStep::new(options.n_step, options.discount, task.observation.size(), 1),
             optimizer,
             exploration: task.seeds.stream("exploration"),
             sampling: task.seeds.stream("replay"),
@@ -221,11 +235,12 @@ impl DeepQ {
         f64::from(values[argmax(values)])
     }
 
-    /// Stores a transition and says how many updates are due after it.
+    /// Stores a transition, or what it completes of n steps, and says how many updates are due after it.
     pub fn remember(&mut self, transition: &Transition<'_>) -> u32 {
-        self.replay.push(transition);
+        let DeepQ { window, replay, .. } = self;
+        window.push(transition, |transition| replay.push(transition));
         self.steps += 1;
-        let started = self.steps > self.options.learning_starts;
+        let started = self.steps > self.options.learning_starts && !self.replay.is_empty();
         let due = started && self.steps.is_multiple_of(self.options.learn_period);
         if due { self.options.updates_per_round } else { 0 }
     }
@@ -233,6 +248,10 @@ impl DeepQ {
     /// Draws a batch uniformly into `self.batch`.
     pub fn sample(&mut self) {
         self.replay.sample(self.options.batch_size, &mut self.sampling, &mut self.batch);
+        let discount = self.options.discount as f32;
+        let power = |&steps: &f32| discount.powi(steps as i32);
+        self.discounts.clear();
+        self.discounts.extend(self.batch.steps.iter().map(power));
     }
 
     /// One optimizer step on the loss between Q(s, a; θ) and `self.targets`: half the squared error, its gradient
@@ -278,6 +297,7 @@ impl DeepQ {
             online: self.online.clone(),
             target: self.target.clone(),
             optimizer: self.optimizer.save(),
+            window: self.window.clone(),
             replay: self.replay.clone(),
             exploration: self.exploration.clone(),
             sampling: self.sampling.clone(),
@@ -293,12 +313,14 @@ impl DeepQ {
         let saved: Saved = state::decode("deep Q-learner", bytes)?;
         let networks_fit =
             [&saved.online, &saved.target].iter().all(|saved| layout(saved) == layout(&self.online));
-        if !networks_fit || !self.replay.is_alike(&saved.replay) {
+        let memory_fits = self.replay.is_alike(&saved.replay) && self.window.is_alike(&saved.window);
+        if !networks_fit || !memory_fits {
             return Err(Error::Resume("the saved learner has other options".into()));
         }
         self.optimizer.restore(&saved.optimizer)?;
         self.online.copy_from(&saved.online);
         self.target.copy_from(&saved.target);
+        self.window = saved.window;
         self.replay = saved.replay;
         self.exploration = saved.exploration;
         self.sampling = saved.sampling;
@@ -385,4 +407,91 @@ pub fn argmax(values: &[f32]) -> usize {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use quire_core::Seeds;
+    use quire_env::Space;
+
+    use super::*;
+
+    fn learner(n_step: usize) -> DeepQ {
+        let task = Task {
+            observation: Space::new_box(vec![-10.0], vec![10.0], vec![1]).unwrap(),
+            action: Space::Discrete { n: 2 },
+            budget: 100,
+            threads: 1,
+            seeds: Seeds::new(1),
+        };
+        let options = DeepQOptions {
+            n_step,
+            discount: 0.5,
+            learning_starts: 0,
+            learn_period: 1,
+            replay_capacity: 100,
+            network: QNetworkOptions { hidden: vec![4], ..QNetworkOptions::default() },
+            ..DeepQOptions::default()
+        };
+        DeepQ::new(&task, options).unwrap()
+    }
+
+    /// Five steps 0, 1, ... that pay 1, 2, 4, 8, 16 and end in the environment's own terms.
+    fn episode(learner: &mut DeepQ) -> Vec<u32> {
+        let step = |step: u8| {
+            learner.remember(&Transition {
+                observation: &[f32::from(step)],
+                action: &[0.0],
+                reward: (1 << step) as f32,
+                steps: 1,
+                next_observation: &[f32::from(step) + 1.0],
+                terminated: step == 4,
+                truncated: false,
+            })
+        };
+        (0..5).map(step).collect()
+    }
+
+    #[test]
+    fn targets_of_three_steps_by_hand() {
+        let mut learner = learner(3);
+        // Nothing is learned from before the first return is complete.
+        assert_eq!(episode(&mut learner), [0, 0, 1, 1, 1]);
+        learner.sample();
+        let Batch { observations, next_observations, rewards, terminated, steps, .. } = &learner.batch;
+        for row in 0..learner.batch.len() {
+            let from = observations[row];
+            // 1 + 2/2 + 4/4 and so on: 3 · 2^s, but for the last two, 8 + 16/2 and 16.
+            let (reward, length) =
+                [(3.0, 3.0), (6.0, 3.0), (12.0, 3.0), (16.0, 2.0), (16.0, 1.0)][from as usize];
+            assert_eq!((rewards[row], steps[row], next_observations[row]), (reward, length, from + length));
+            assert_eq!(terminated[row], f32::from(u8::from(from >= 2.0)));
+            assert_eq!(learner.discounts[row], 0.5_f32.powi(length as i32));
+        }
+    }
+
+    #[test]
+    fn an_unfinished_return_is_saved_and_goes_on() {
+        let (mut first, mut second) = (learner(4), learner(4));
+        let transition = |reward| Transition {
+            observation: &[0.0],
+            action: &[1.0],
+            reward,
+            steps: 1,
+            next_observation: &[1.0],
+            terminated: false,
+            truncated: false,
+        };
+        for reward in 0..6 {
+            first.remember(&transition(reward as f32));
+        }
+        second.restore(&first.save()).unwrap();
+        for learner in [&mut first, &mut second] {
+            learner.remember(&transition(9.0));
+            learner.sample();
+        }
+        assert_eq!(first.batch.rewards, second.batch.rewards);
+        assert_eq!(first.save(), second.save());
+        assert!(learner(3).restore(&first.save()).is_err());
+    }
 }

@@ -18,23 +18,22 @@ use quire_core::{About, Paper, Result};
 use super::deep_q::{DeepQ, DeepQLearner, DeepQOptions, argmax};
 use crate::agent::{Actions, Learner, Task};
 
-/// y = r + γ (1 - terminated) Q(s', argmax_a Q(s', a; θ); θ⁻).
+/// y = r + γᵏ (1 - terminated) Q(s', argmax_a Q(s', a; θ); θ⁻), for transitions of k steps, whose rewards r sum up.
 ///
 /// `selecting` is Q(s', ·; θ) and `evaluating` is Q(s', ·; θ⁻), both `[batch, actions]`; `rewards`, `terminated`
-/// (0 or 1) and `targets` are `[batch]`.
+/// (0 or 1), `discounts` (γᵏ) and `targets` are `[batch]`.
 pub fn double_dqn_targets(
     rewards: &[f32],
     terminated: &[f32],
     selecting: &[f32],
     evaluating: &[f32],
-    discount: f32,
+    discounts: &[f32],
     targets: &mut [f32],
 ) {
     let actions = selecting.len() / rewards.len();
     let rows = selecting.chunks_exact(actions).zip(evaluating.chunks_exact(actions));
-    for (((target, &reward), &ended), (selecting, evaluating)) in
-        targets.iter_mut().zip(rewards).zip(terminated).zip(rows)
-    {
+    let singles = targets.iter_mut().zip(rewards).zip(terminated).zip(discounts);
+    for ((((target, &reward), &ended), &discount), (selecting, evaluating)) in singles.zip(rows) {
         *target = reward + discount * (1.0 - ended) * evaluating[argmax(selecting)];
     }
 }
@@ -71,7 +70,7 @@ pub(super) fn set_targets(parts: &mut DeepQ) {
         &batch.terminated,
         values(&parts.online),
         values(&parts.target),
-        parts.options.discount as f32,
+        &parts.discounts,
         &mut parts.targets,
     );
 }
@@ -113,7 +112,14 @@ mod tests {
         let selecting = [1.0, 2.0, 5.0, 4.0, 0.0, 0.0];
         let evaluating = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0];
         // 1 + 0.5 * 20, 2 + 0.5 * 30, terminated: y = r.
-        double_dqn_targets(&[1.0, 2.0, 3.0], &[0.0, 0.0, 1.0], &selecting, &evaluating, 0.5, &mut targets);
+        double_dqn_targets(
+            &[1.0, 2.0, 3.0],
+            &[0.0, 0.0, 1.0],
+            &selecting,
+            &evaluating,
+            &[0.5; 3],
+            &mut targets,
+        );
         assert_eq!(targets, [11.0, 17.0, 3.0]);
     }
 
@@ -122,11 +128,11 @@ mod tests {
         let values = [0.3, -0.7, 0.2, 0.9, 0.9, -1.0];
         let (mut double, mut single) = ([0.0; 3], [0.0; 3]);
         let (rewards, terminated) = ([1.0, -1.0, 0.5], [0.0, 0.0, 1.0]);
-        double_dqn_targets(&rewards, &terminated, &values, &values, 0.9, &mut double);
-        dqn_targets(&rewards, &terminated, &values, 0.9, &mut single);
+        double_dqn_targets(&rewards, &terminated, &values, &values, &[0.9; 3], &mut double);
+        dqn_targets(&rewards, &terminated, &values, &[0.9; 3], &mut single);
         assert_eq!(double, single);
-        double_dqn_targets(&rewards, &terminated, &values[3..], &values[..3], 0.9, &mut double);
-        dqn_targets(&rewards, &terminated, &values[..3], 0.9, &mut single);
+        double_dqn_targets(&rewards, &terminated, &values[3..], &values[..3], &[0.9; 3], &mut double);
+        dqn_targets(&rewards, &terminated, &values[..3], &[0.9; 3], &mut single);
         assert_eq!(double, single);
     }
 
@@ -142,10 +148,10 @@ mod tests {
             assert!(mean.abs() < 1e-12 && (square - c).abs() < 1e-12);
             let estimates: Vec<f32> = errors.iter().map(|&e| e as f32).collect();
             let mut target = [0.0];
-            dqn_targets(&[0.0], &[0.0], &estimates, 1.0, &mut target);
+            dqn_targets(&[0.0], &[0.0], &estimates, &[1.0], &mut target);
             assert!((f64::from(target[0]) - (c / (m as f64 - 1.0)).sqrt()).abs() < 1e-6);
             // An independent second estimate that is exact evaluates the selected action without error.
-            double_dqn_targets(&[0.0], &[0.0], &estimates, &vec![0.0; m], 1.0, &mut target);
+            double_dqn_targets(&[0.0], &[0.0], &estimates, &vec![0.0; m], &[1.0], &mut target);
             assert_eq!(target, [0.0]);
         }
     }

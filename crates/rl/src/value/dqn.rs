@@ -17,19 +17,21 @@ use quire_core::{About, Result};
 use super::deep_q::{DeepQ, DeepQLearner, DeepQOptions};
 use crate::agent::{Actions, Learner, Task};
 
-/// y = r + γ (1 - terminated) max_a Q(s', a; θ⁻).
+/// y = r + γᵏ (1 - terminated) max_a Q(s', a; θ⁻), for transitions of k steps, whose rewards r sum up.
 ///
-/// `next_values` is Q(s', ·; θ⁻), `[batch, actions]`; `rewards`, `terminated` (0 or 1) and `targets` are `[batch]`.
+/// `next_values` is Q(s', ·; θ⁻), `[batch, actions]`; `rewards`, `terminated` (0 or 1), `discounts` (γᵏ) and `targets` are
+/// `[batch]`.
 pub fn dqn_targets(
     rewards: &[f32],
     terminated: &[f32],
     next_values: &[f32],
-    discount: f32,
+    discounts: &[f32],
     targets: &mut [f32],
 ) {
     let actions = next_values.len() / rewards.len();
     let rows = next_values.chunks_exact(actions);
-    for (((target, &reward), &ended), next) in targets.iter_mut().zip(rewards).zip(terminated).zip(rows) {
+    let singles = targets.iter_mut().zip(rewards).zip(terminated).zip(discounts);
+    for ((((target, &reward), &ended), &discount), next) in singles.zip(rows) {
         let greatest = next.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         *target = reward + discount * (1.0 - ended) * greatest;
     }
@@ -61,8 +63,8 @@ pub(super) fn set_targets(parts: &mut DeepQ) {
     let batch = &parts.batch;
     let graph = parts.tape.graph();
     let next_values = graph.no_grad(|| parts.network.forward(graph, &parts.target, &batch.next_observations));
-    let discount = parts.options.discount as f32;
-    dqn_targets(&batch.rewards, &batch.terminated, next_values.data(), discount, &mut parts.targets);
+    let (rewards, terminated) = (&batch.rewards, &batch.terminated);
+    dqn_targets(rewards, terminated, next_values.data(), &parts.discounts, &mut parts.targets);
 }
 
 impl Learner for Dqn {
@@ -96,7 +98,10 @@ mod tests {
         let mut targets = [0.0; 3];
         // 1 + 0.5 * 4, 2 + 0.5 * (-1), terminated: y = r.
         let next = [4.0, 3.0, -1.0, -2.0, 9.0, 9.0];
-        dqn_targets(&[1.0, 2.0, 3.0], &[0.0, 0.0, 1.0], &next, 0.5, &mut targets);
+        dqn_targets(&[1.0, 2.0, 3.0], &[0.0, 0.0, 1.0], &next, &[0.5; 3], &mut targets);
         assert_eq!(targets, [3.0, 1.5, 3.0]);
+        // Of 1, 3 and 2 steps: 1 + 0.5 * 4, 2 + 0.125 * (-1), terminated.
+        dqn_targets(&[1.0, 2.0, 3.0], &[0.0, 0.0, 1.0], &next, &[0.5, 0.125, 0.25], &mut targets);
+        assert_eq!(targets, [3.0, 1.875, 3.0]);
     }
 }

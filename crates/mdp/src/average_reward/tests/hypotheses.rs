@@ -29,6 +29,8 @@ fn setting(models: &[FiniteMdp]) -> Setting {
         states: models[0].states(),
         actions: models[0].actions(),
         hypotheses: Some(Arc::new(Hypotheses::new(models).unwrap())),
+        kernels: None,
+        coordinates: None,
         seeds: Seeds::new(3),
     }
 }
@@ -135,8 +137,14 @@ fn the_truth_has_no_loss_in_a_deterministic_world() {
         (Loss::Bellman, LoopOptions { beta: 1e-6, ..LoopOptions::default() }),
         (Loss::Likelihood, LoopOptions { beta: 1e-6, loss: Loss::Likelihood, ..LoopOptions::default() }),
     ] {
-        let setting =
-            Setting { states: 9, actions: 5, hypotheses: Some(Arc::clone(&class)), seeds: Seeds::new(0) };
+        let setting = Setting {
+            states: 9,
+            actions: 5,
+            hypotheses: Some(Arc::clone(&class)),
+            kernels: None,
+            coordinates: None,
+            seeds: Seeds::new(0),
+        };
         let mut agent = Loop::new(&setting, options).unwrap();
         live(&mut agent, &truth, 0, 200, |agent| assert!(agent.allows(1), "{loss:?}"));
         assert_eq!(agent.hypothesis(), Some(1), "{loss:?}");
@@ -253,7 +261,14 @@ fn favorable_distributions_by_hand() {
 fn ucrl2_hopes_for_no_less_than_the_optimum_and_comes_down_to_it() {
     let model = kernel_model(&NUMPY_KERNEL).unwrap();
     let optimum = relative_value_iteration(&model, 1e-10, 100_000).unwrap();
-    let setting = Setting { states: 3, actions: 2, hypotheses: None, seeds: Seeds::new(0) };
+    let setting = Setting {
+        states: 3,
+        actions: 2,
+        hypotheses: None,
+        kernels: None,
+        coordinates: None,
+        seeds: Seeds::new(0),
+    };
     let mut agent = Ucrl2::new(&setting, Ucrl2Options::default()).unwrap();
     agent.act(0);
     assert_eq!(agent.estimated_gain(), Some(1.0));

@@ -2,6 +2,7 @@
 
 mod actor_critics;
 mod hypotheses;
+mod mixtures;
 
 use quire_core::options::parse_assignments;
 use quire_core::{Point, Progress, RunSpec, Seeds, Trace};

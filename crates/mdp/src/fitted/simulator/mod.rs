@@ -7,11 +7,13 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`sqirl`] | SQIRL: stage after stage, regression of random play and a few steps of fitted Q-iteration |
+//! | [`deep_sqirl`] | the same with one network of as many heads as looks |
 //! | [`gorp`] | GORP, its ancestor: the same for sequences of actions, blind to states |
 //! | [`q_learning`] | Q-learning on a table for every stage |
 //! | [`problem`] | traps, Garnets and a grid, with and without sticky actions |
 //! | [`run`] | episode after episode |
 
+pub mod deep_sqirl;
 pub mod gorp;
 pub mod problem;
 pub mod q_learning;
@@ -114,8 +116,12 @@ const fn entry<M: Method>() -> Entry<Make> {
 }
 
 /// The methods of this role.
-pub const METHODS: &[Entry<Make>] =
-    &[entry::<sqirl::Sqirl>(), entry::<gorp::Gorp>(), entry::<q_learning::StageQLearning>()];
+pub const METHODS: &[Entry<Make>] = &[
+    entry::<sqirl::Sqirl>(),
+    entry::<deep_sqirl::DeepSqirl>(),
+    entry::<gorp::Gorp>(),
+    entry::<q_learning::StageQLearning>(),
+];
 
 /// The first of the greatest values.
 fn argmax(values: &[f64]) -> usize {

@@ -17,7 +17,8 @@
 //! stays at 79 %; at 100,000 steps Q-learning on a table is ahead of it on stochastic Garnets (89 % against 81 %).
 //!
 //! Source: C. Laidlaw, B. Zhu, S. Russell & A. Dragan, *The effective horizon explains deep RL performance in stochastic
-//! environments*, ICLR 2024, arXiv:2312.08369, algorithm 1. The multi-head network of its experiments is not here.
+//! environments*, ICLR 2024, arXiv:2312.08369, algorithm 1. The multi-head network of its experiments is
+//! [`deep_sqirl`](super::deep_sqirl).
 
 use quire_core::{About, Options, Paper, Result, Rng, options, state};
 use rand::RngExt;

@@ -18,7 +18,7 @@ fn setting(world: &World, horizon: usize) -> Setting {
 }
 
 /// Plays until the learner has finished; its policy `[T, S]`.
-fn learn(world: &World, horizon: usize, learner: &mut dyn Learner) -> Vec<usize> {
+pub(super) fn learn(world: &World, horizon: usize, learner: &mut dyn Learner) -> Vec<usize> {
     let mut rng = Seeds::new(1).stream("dynamics");
     let mut spent = 0;
     while learner.finished().is_none() {

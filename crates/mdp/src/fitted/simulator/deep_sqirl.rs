@@ -1,0 +1,488 @@
+//! Deep SQIRL: the multi-head network of SQIRL's experiments (Laidlaw et al. 2024).
+//!
+//! One network for all stages has k heads of A values, Q¹ to Q^k. Stage i is learned as in [`sqirl`](super::sqirl): m episodes that
+//! act by what is frozen before stage i and *uniformly at random* from there on. Their transitions from stage i on are kept for
+//! good, each with the return G that followed, and the network goes on training on all of them:
+//!
+//! > y¹ = G,  y^{j+1} = r + γ max_b Q^j(s', b), 0 beyond an end;  loss = mean over heads j of (Q^j(s, a) - y^j)² / L_j
+//!
+//! with L_j a running mean of the head's own squared errors, so that heads of any scale count alike; there is no target network.
+//! Then π_i, greedy in Q^k, is frozen.
+//!
+//! Every random continuation is an unbiased return of random play from its stage on, whatever led there, so nothing is ever thrown
+//! away; but the network sees no stage, and mixes returns of states that are met early and late. `stage_input` shows it the stage,
+//! which is ours.
+//!
+//! Source: C. Laidlaw, B. Zhu, S. Russell & A. Dragan, *The effective horizon explains deep RL performance in stochastic
+//! environments*, ICLR 2024, arXiv:2312.08369, and its official code, where training goes on beyond the last stage; here it ends
+//! there. Its Huber loss, categorical heads and averaged policies are left out.
+
+use quire_core::{About, Error, Options, Result, Rng, options, state};
+use quire_nn::{Mlp, MlpConfig, Params, Scratch, Tape};
+use quire_optim::{AdamOptions, Layout, Optimizer, OptimizerOptions, OptimizerSetting};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::sqirl::PAPER;
+use super::{Learner, Method, Setting, Step, argmax};
+
+/// How much of a head's running mean loss stays at a step. Official code: 0.99.
+const DECAY: f64 = 0.99;
+const NONE: u32 = u32::MAX;
+
+/// Options of `deep-sqirl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeepSqirlOptions {
+    /// Looks ahead k, the number of heads. Paper: 1 to 5, tuned by problem.
+    #[schemars(range(min = 1, max = 100))]
+    pub lookahead: usize,
+    /// Episodes m for each stage; 0 spreads the run's budget evenly over the stages. Paper: tuned by problem.
+    pub episodes: usize,
+    /// Discount factor γ per step. Paper: 1; on MiniGrid 0.99.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub discount: f64,
+    /// Widths of the hidden layers, each followed by ReLU. Ours: two of 64; paper: that of its DQN.
+    #[schemars(length(max = 8), inner(range(min = 1, max = 4096)))]
+    pub hidden: Vec<usize>,
+    /// Transitions kept. Official code: 1,000,000.
+    #[schemars(range(min = 1))]
+    pub replay_capacity: usize,
+    /// Transitions in a batch. Official code: 128.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub batch_size: usize,
+    /// Passes over as many transitions as a stage's episodes have steps. Official code: 10.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub epochs: usize,
+    /// Whether each head's error is divided by its running mean. Official code: true.
+    pub scale_losses: bool,
+    /// Whether the network sees the stage, from 0 to 1. Official code: false.
+    pub stage_input: bool,
+    /// What moves the weights. Official code: Adam at 0.0001, gradients clipped to a norm of 10.
+    pub optimizer: OptimizerOptions,
+}
+
+impl Default for DeepSqirlOptions {
+    fn default() -> Self {
+        DeepSqirlOptions {
+            lookahead: 1,
+            episodes: 0,
+            discount: 1.0,
+            hidden: vec![64, 64],
+            replay_capacity: 1_000_000,
+            batch_size: 128,
+            epochs: 10,
+            scale_losses: true,
+            stage_input: false,
+            optimizer: OptimizerOptions::Adam(AdamOptions {
+                learning_rate: 1e-4,
+                clip_norm: Some(10.0),
+                ..AdamOptions::default()
+            }),
+        }
+    }
+}
+
+impl Options for DeepSqirlOptions {}
+
+/// A transition of a random continuation.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Seen {
+    stage: u32,
+    state: u32,
+    action: u32,
+    reward: f32,
+    /// The next state; [`NONE`] if the episode ended.
+    next: u32,
+    /// G, the discounted return from here on.
+    following: f32,
+}
+
+/// What changes while learning.
+#[derive(Serialize, Deserialize)]
+struct Memory {
+    /// π, frozen, `[stages learned, S]`.
+    frozen: Vec<u32>,
+    /// What the network would play now, `[T, S]`; empty before the first training.
+    latest: Vec<u32>,
+    replay: Vec<Seen>,
+    /// Transitions ever kept; the oldest is overwritten.
+    written: u64,
+    /// The random continuation of the current episode.
+    episode: Vec<Seen>,
+    /// Episodes and environment steps of this stage, the current episode's steps included.
+    episodes: usize,
+    steps: u64,
+    /// L_j; 0 before the first batch, `[k]`.
+    losses: Vec<f64>,
+    actions: Rng,
+    batches: Rng,
+}
+
+/// The learner.
+pub struct DeepSqirl {
+    options: DeepSqirlOptions,
+    setting: Setting,
+    /// Numbers of an input.
+    width: usize,
+    network: Mlp,
+    params: Params<f32>,
+    optimizer: Box<dyn Optimizer>,
+    gradient: Vec<f32>,
+    tape: Tape<f32>,
+    scratch: Scratch<f32>,
+    memory: Memory,
+    work: Work,
+}
+
+/// Memory that steps reuse.
+#[derive(Default)]
+struct Work {
+    rows: Vec<Seen>,
+    inputs: Vec<f32>,
+    actions: Vec<u32>,
+    targets: Vec<f32>,
+    weights: Vec<f32>,
+}
+
+/// Targets of all heads, `[k]`: y¹ = `following` and y^{j+1} = r + γ max_b Q^j(s', b) with the heads' values at s', `[k, A]`, or
+/// none beyond an end.
+pub fn head_targets(reward: f32, following: f32, next: Option<&[f32]>, discount: f32, targets: &mut [f32]) {
+    targets[0] = following;
+    let actions = next.map_or(1, |next| next.len() / targets.len());
+    for (head, target) in targets.iter_mut().enumerate().skip(1) {
+        let greatest = next.map_or(0.0, |next| {
+            next[(head - 1) * actions..][..actions].iter().copied().fold(f32::NEG_INFINITY, f32::max)
+        });
+        *target = reward + discount * greatest;
+    }
+}
+
+impl Method for DeepSqirl {
+    type Options = DeepSqirlOptions;
+
+    const ABOUT: About = About {
+        name: "deep-sqirl",
+        summary: "SQIRL with one network of k heads that keeps and reuses every random continuation",
+        when: "As sqirl, where states are too many for tables and share features. On small tables sqirl itself is better.",
+        wing: "mdp",
+        family: "fitted",
+        paper: Some(PAPER),
+        is_baseline: false,
+        tuned: "",
+    };
+
+    fn new(setting: &Setting, options: DeepSqirlOptions) -> Result<Self> {
+        options::check(&options)?;
+        let width = setting.features.len() / setting.states + usize::from(options.stage_input);
+        let sizes = [&[width], options.hidden.as_slice(), &[options.lookahead * setting.actions]].concat();
+        let mut params = Params::new();
+        let config = MlpConfig { sizes, ..MlpConfig::default() };
+        let network = Mlp::new(&mut params, "heads", &config, &mut setting.seeds.stream("network"));
+        let layout: Layout = params.iter().map(|(name, shape, _)| (name, shape)).collect();
+        Ok(DeepSqirl {
+            optimizer: options
+                .optimizer
+                .build(&layout, &OptimizerSetting::new(setting.seeds.child("optimizer")))?,
+            gradient: vec![0.0; params.len()],
+            tape: Tape::new(1),
+            scratch: Scratch::new(),
+            memory: Memory {
+                frozen: Vec::new(),
+                latest: Vec::new(),
+                replay: Vec::new(),
+                written: 0,
+                episode: Vec::new(),
+                episodes: 0,
+                steps: 0,
+                losses: vec![0.0; options.lookahead],
+                actions: setting.seeds.stream("actions"),
+                batches: setting.seeds.stream("batches"),
+            },
+            work: Work::default(),
+            setting: setting.clone(),
+            options,
+            width,
+            network,
+            params,
+        })
+    }
+}
+
+impl DeepSqirl {
+    /// Appends the input of a state at a stage.
+    fn push(&self, stage: usize, state: usize, inputs: &mut Vec<f32>) {
+        let dimensions = self.setting.features.len() / self.setting.states;
+        let features = &self.setting.features[state * dimensions..][..dimensions];
+        inputs.extend(features.iter().map(|&x| x as f32));
+        if self.options.stage_input {
+            inputs.push(stage as f32 / self.setting.horizon as f32);
+        }
+    }
+
+    /// One gradient step on a batch.
+    fn train(&mut self) -> Result<()> {
+        let (heads, actions) = (self.options.lookahead, self.setting.actions);
+        let size = self.options.batch_size;
+        let mut work = std::mem::take(&mut self.work);
+        let Work { rows, inputs, actions: chosen, targets, weights } = &mut work;
+        let held = self.memory.replay.len();
+        rows.clear();
+        rows.extend(
+            (0..size).map(|_| self.memory.replay[self.memory.batches.random_range(0..held as u64) as usize]),
+        );
+        // The heads' values at the next states; an end's row is there, but not looked at.
+        inputs.clear();
+        rows.iter().for_each(|row| {
+            let next = if row.next == NONE { row.state } else { row.next };
+            self.push(row.stage as usize + 1, next as usize, inputs);
+        });
+        targets.clear();
+        targets.resize(size * heads, 0.0);
+        let next = self.network.infer_batch(&self.params, inputs, &mut self.scratch);
+        let discount = self.options.discount as f32;
+        for ((row, next), targets) in
+            rows.iter().zip(next.chunks_exact(heads * actions)).zip(targets.chunks_exact_mut(heads))
+        {
+            head_targets(row.reward, row.following, (row.next != NONE).then_some(next), discount, targets);
+        }
+        inputs.clear();
+        chosen.clear();
+        for row in rows.iter() {
+            self.push(row.stage as usize, row.state as usize, inputs);
+            chosen.extend(std::iter::repeat_n(row.action, heads));
+        }
+        let graph = self.tape.graph();
+        let x = graph.constant(&[1, size, self.width], inputs);
+        let q = self.network.forward(graph, &self.params, x).reshape(&[size * heads, actions]);
+        let squares =
+            (q.gather(chosen).reshape(&[size * heads]) - graph.constant(&[size * heads], targets)).square();
+        weights.clear();
+        weights.resize(size * heads, 0.0);
+        for (head, running) in self.memory.losses.iter_mut().enumerate() {
+            let errors = squares.data()[head..].iter().step_by(heads);
+            let mean = errors.map(|&square| f64::from(square)).sum::<f64>() / size as f64;
+            if !mean.is_finite() {
+                return Err(Error::Diverged(format!("the loss of head {} is {mean}", head + 1)));
+            }
+            *running = if *running == 0.0 { mean } else { DECAY * *running + (1.0 - DECAY) * mean };
+            let scale = if self.options.scale_losses && *running > 0.0 { *running } else { 1.0 };
+            let weight = (1.0 / (scale * (size * heads) as f64)) as f32;
+            weights[head..].iter_mut().step_by(heads).for_each(|slot| *slot = weight);
+        }
+        (squares * graph.constant(&[size * heads], weights)).sum().gradient(&self.params, &mut self.gradient);
+        self.optimizer.step(self.params.data_mut(), &mut self.gradient);
+        self.work = work;
+        Ok(())
+    }
+
+    /// What is greedy in Q^k at a stage, `[S]`.
+    fn greedy(&mut self, stage: usize) -> Vec<u32> {
+        let mut inputs = Vec::with_capacity(self.setting.states * self.width);
+        (0..self.setting.states).for_each(|state| self.push(stage, state, &mut inputs));
+        let (heads, actions) = (self.options.lookahead, self.setting.actions);
+        let values = self.network.infer_batch(&self.params, &inputs, &mut self.scratch);
+        let last = |row: &[f32]| {
+            let values: Vec<f64> =
+                row[(heads - 1) * actions..].iter().map(|&value| f64::from(value)).collect();
+            argmax(&values) as u32
+        };
+        values.chunks_exact(heads * actions).map(last).collect()
+    }
+
+    /// Trains on what there is, freezes π_i, and turns to the next stage.
+    fn learn(&mut self) -> Result<()> {
+        if !self.memory.replay.is_empty() {
+            let steps =
+                (self.memory.steps * self.options.epochs as u64).div_ceil(self.options.batch_size as u64);
+            for _ in 0..steps {
+                self.train()?;
+            }
+        }
+        let stage = self.learned();
+        let policy = self.greedy(stage);
+        self.memory.frozen.extend(policy);
+        self.memory.latest.clear();
+        for stage in 0..self.setting.horizon {
+            let policy = self.greedy(stage);
+            self.memory.latest.extend(policy);
+        }
+        (self.memory.episodes, self.memory.steps) = (0, 0);
+        Ok(())
+    }
+
+    /// Keeps the random continuation of an episode that has ended.
+    fn keep(&mut self) {
+        let mut following = 0.0;
+        for seen in self.memory.episode.iter_mut().rev() {
+            following = f64::from(seen.reward) + self.options.discount * following;
+            seen.following = following as f32;
+        }
+        for seen in self.memory.episode.drain(..) {
+            if self.memory.replay.len() < self.options.replay_capacity {
+                self.memory.replay.push(seen);
+            } else {
+                let place = (self.memory.written % self.options.replay_capacity as u64) as usize;
+                self.memory.replay[place] = seen;
+            }
+            self.memory.written += 1;
+        }
+    }
+}
+
+impl Learner for DeepSqirl {
+    fn act(&mut self, stage: usize, state: usize) -> usize {
+        match self.memory.frozen.get(stage * self.setting.states + state) {
+            Some(&action) => action as usize,
+            None => self.memory.actions.random_range(0..self.setting.actions as u32) as usize,
+        }
+    }
+
+    fn observe(&mut self, step: Step, spent: u64) -> Result<()> {
+        let first = self.learned();
+        if self.finished().is_some() {
+            return Ok(());
+        }
+        self.memory.steps += 1;
+        if step.stage >= first {
+            self.memory.episode.push(Seen {
+                stage: step.stage as u32,
+                state: step.state as u32,
+                action: step.action as u32,
+                reward: step.reward as f32,
+                next: step.next.map_or(NONE, |next| next as u32),
+                following: 0.0,
+            });
+        }
+        if step.next.is_none() {
+            self.keep();
+            self.memory.episodes += 1;
+            let enough = match self.options.episodes {
+                0 => spent >= self.setting.share(first),
+                episodes => self.memory.episodes >= episodes,
+            };
+            if enough {
+                self.learn()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The frozen action, or what the network would play now.
+    fn policy(&self, stage: usize, state: usize) -> Option<usize> {
+        let place = stage * self.setting.states + state;
+        let action = self.memory.frozen.get(place).or_else(|| self.memory.latest.get(place));
+        action.map(|&action| action as usize)
+    }
+
+    fn finished(&self) -> Option<String> {
+        (self.learned() == self.setting.horizon).then(|| "every stage is learned".into())
+    }
+
+    fn learned(&self) -> usize {
+        self.memory.frozen.len() / self.setting.states
+    }
+
+    fn save(&self) -> Vec<u8> {
+        state::encode("deep-sqirl", &(self.params.data(), self.optimizer.save(), &self.memory))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (params, optimizer, memory): (Vec<f32>, Vec<u8>, Memory) = state::decode("deep-sqirl", saved)?;
+        if (params.len(), memory.losses.len()) != (self.params.len(), self.memory.losses.len()) {
+            return Err(Error::Resume("the saved network has another shape".into()));
+        }
+        self.optimizer.restore(&optimizer)?;
+        self.params.data_mut().copy_from_slice(&params);
+        self.memory = memory;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quire_core::Seeds;
+
+    use super::super::problem::World;
+    use super::*;
+    use crate::worlds::trap;
+
+    #[test]
+    fn targets_of_three_heads_by_hand() {
+        let mut targets = [0.0; 3];
+        // Heads at s': (1, 2), (5, 3), and the last one, which nobody asks.
+        head_targets(0.5, 7.0, Some(&[1.0, 2.0, 5.0, 3.0, 9.0, 9.0]), 0.5, &mut targets);
+        assert_eq!(targets, [7.0, 1.5, 3.0]);
+        head_targets(0.5, 0.5, None, 0.5, &mut targets);
+        assert_eq!(targets, [0.5; 3]);
+    }
+
+    fn learner(options: DeepSqirlOptions) -> (World, DeepSqirl) {
+        let world = World::new(trap(2).unwrap());
+        let setting = Setting {
+            states: world.mdp.states(),
+            actions: world.mdp.actions(),
+            horizon: 2,
+            features: world.features.clone(),
+            budget: 10_000,
+            seeds: Seeds::new(3),
+        };
+        let learner = DeepSqirl::new(&setting, options).unwrap();
+        (world, learner)
+    }
+
+    fn step(stage: usize, state: usize, action: usize, reward: f64, next: Option<usize>) -> Step {
+        Step { stage, state, action, reward, next }
+    }
+
+    #[test]
+    fn random_continuations_are_kept_with_what_followed() {
+        let options = DeepSqirlOptions { episodes: 2, discount: 0.5, ..DeepSqirlOptions::default() };
+        let (_, mut learner) = learner(options);
+        learner.observe(step(0, 0, 1, 1.0, Some(1)), 1).unwrap();
+        learner.observe(step(1, 1, 0, 4.0, None), 2).unwrap();
+        let kept = |learner: &DeepSqirl| -> Vec<(u32, f32)> {
+            learner.memory.replay.iter().map(|seen| (seen.stage, seen.following)).collect()
+        };
+        assert_eq!(kept(&learner), [(0, 3.0), (1, 4.0)]);
+        assert_eq!(learner.policy(0, 0), None);
+        learner.observe(step(0, 0, 0, 2.0, None), 3).unwrap();
+        // Stage 0 is frozen, and what the network would play later is known.
+        assert_eq!((learner.learned(), learner.memory.replay.len()), (1, 3));
+        assert!(learner.policy(1, 0).is_some());
+        // From then on only stage 1 is random play.
+        learner.observe(step(0, 0, 1, 1.0, Some(1)), 4).unwrap();
+        learner.observe(step(1, 1, 1, -1.0, None), 5).unwrap();
+        assert_eq!(kept(&learner)[3..], [(1, -1.0)]);
+    }
+
+    #[test]
+    fn the_oldest_is_overwritten() {
+        let options = DeepSqirlOptions { episodes: 100, replay_capacity: 3, ..DeepSqirlOptions::default() };
+        let (_, mut learner) = learner(options);
+        for reward in 0..5 {
+            learner.observe(step(0, 0, 0, f64::from(reward), None), 1).unwrap();
+        }
+        let rewards: Vec<f32> = learner.memory.replay.iter().map(|seen| seen.reward).collect();
+        assert_eq!(rewards, [3.0, 4.0, 2.0]);
+    }
+
+    /// One look takes the sure 0.6, two walk on to 1, as for tables.
+    #[test]
+    fn looks_ahead_get_out_of_a_trap() {
+        for (lookahead, expected) in [(1, 0.6), (2, 1.0)] {
+            let options = DeepSqirlOptions {
+                lookahead,
+                episodes: 1_000,
+                hidden: vec![32],
+                optimizer: OptimizerOptions::adam(1e-3),
+                ..DeepSqirlOptions::default()
+            };
+            let (world, mut learner) = learner(options);
+            let policy = super::super::tests::learn(&world, 2, &mut learner);
+            let value = crate::solve::evaluate_episodic(&world.mdp, &policy, &mut Vec::new());
+            assert_eq!(value, expected, "k = {lookahead}");
+        }
+    }
+}
