@@ -222,10 +222,10 @@ mod tests {
         let exact = inverses(Covariance::Exact {});
         let mean = inverses(Covariance::RegularizedMean { walks: 20_000 });
         let geometric = inverses(Covariance::GeometricResampling { repeats: 1_000, factors: 60 });
-        for stage in 0..2 {
-            let size = exact[stage].amax();
-            assert!((&mean[stage] - &exact[stage]).amax() < 0.05 * size);
-            assert!((&geometric[stage] - &exact[stage]).amax() < 0.1 * size);
+        for ((exact, mean), geometric) in exact.iter().zip(&mean).zip(&geometric) {
+            let size = exact.amax();
+            assert!((mean - exact).amax() < 0.05 * size);
+            assert!((geometric - exact).amax() < 0.1 * size);
         }
     }
 }

@@ -20,10 +20,7 @@
 /// steps from 1 rise to the root and never pass it.
 pub fn log_barrier(learning_rate: f64, losses: &[f64], probabilities: &mut [f64]) {
     let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
-    let distances = |probabilities: &mut [f64]| {
-        probabilities.iter_mut().zip(losses).for_each(|(x, loss)| *x = learning_rate * (loss - least));
-    };
-    distances(probabilities);
+    probabilities.iter_mut().zip(losses).for_each(|(x, loss)| *x = learning_rate * (loss - least));
     let mut level = 1.0_f64;
     for _ in 0..64 {
         let (mut sum, mut slope) = (0.0, 0.0);
@@ -106,10 +103,10 @@ mod tests {
         let (mut left, mut right) = (0.0, gap / learning_rate);
         for loss in losses {
             let p = leader(rule, learning_rate, &sums);
-            for action in 0..rival.len() {
-                left += (p[action] - rival[action]) * loss[action];
-                right += learning_rate * p[action] * loss[action] * loss[action];
-                sums[action] += loss[action];
+            for (((p, y), x), sum) in p.iter().zip(rival).zip(loss).zip(&mut sums) {
+                left += (p - y) * x;
+                right += learning_rate * p * x * x;
+                *sum += x;
             }
         }
         (left, right)

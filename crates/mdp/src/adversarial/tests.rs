@@ -94,20 +94,20 @@ fn both_estimates_have_the_same_mean_and_one_of_them_a_bound() {
         let mut reduced = q.clone();
         magnitude_reduced(&mut reduced, loss, horizon, &mean);
         plain(&mut q, loss);
-        for pair in 0..pairs {
-            sums[pair] += q[pair] / f64::from(draws);
-            reduced_sums[pair] += reduced[pair] / f64::from(draws);
-            lowest = lowest.min(q[pair]);
-            lowest_reduced = lowest_reduced.min(reduced[pair]);
-            assert!(reduced[pair] >= 2.0 * mean[pair] - 1e-9 && mean[pair] >= -norms[pair].sqrt() - 1e-9);
+        sums.iter_mut().zip(&q).for_each(|(sum, q)| *sum += q / f64::from(draws));
+        reduced_sums.iter_mut().zip(&reduced).for_each(|(sum, q)| *sum += q / f64::from(draws));
+        lowest = q.iter().copied().fold(lowest, f64::min);
+        lowest_reduced = reduced.iter().copied().fold(lowest_reduced, f64::min);
+        for ((reduced, mean), norm) in reduced.iter().zip(&mean).zip(&norms) {
+            assert!(*reduced >= 2.0 * mean - 1e-9 && *mean >= -norm.sqrt() - 1e-9);
         }
     }
-    for pair in 0..pairs {
+    for (pair, ((sum, reduced), norm)) in sums.iter().zip(&reduced_sums).zip(&norms).enumerate() {
         let expected = dot(features.of(pair), weights.as_slice());
         // The second moment of q is at most ‖φ‖², that of an estimate four times as much, of the reduced one sixteen times.
-        let error = 5.0 * norms[pair].sqrt() / f64::from(draws).sqrt();
-        assert!((sums[pair] - expected).abs() < 2.0 * error, "{pair}: {} {expected}", sums[pair]);
-        assert!((reduced_sums[pair] - expected).abs() < 4.0 * error);
+        let error = 5.0 * norm.sqrt() / f64::from(draws).sqrt();
+        assert!((sum - expected).abs() < 2.0 * error, "{pair}: {sum} {expected}");
+        assert!((reduced - expected).abs() < 4.0 * error);
     }
     let bound = -(horizon as f64) / ridge.sqrt();
     assert!(lowest_reduced >= bound, "{lowest_reduced} < {bound}");

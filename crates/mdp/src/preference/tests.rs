@@ -98,7 +98,7 @@ fn greedy(setting: &Setting, rewards: &[f64], followed: &[f64], ridge: f64) -> V
     let mut later = vec![0.0; states];
     for stage in (0..horizon).rev() {
         let mut now = vec![0.0; states];
-        for state in 0..states {
+        for (state, now) in now.iter_mut().enumerate() {
             let value = |action: usize| {
                 let at = (stage * states + state) * actions + action;
                 let counts = &followed[at * states..][..states];
@@ -107,7 +107,7 @@ fn greedy(setting: &Setting, rewards: &[f64], followed: &[f64], ridge: f64) -> V
             let best =
                 (0..actions).fold(0, |best, action| if value(action) > value(best) { action } else { best });
             policy[stage * states + state] = best;
-            now[state] = value(best);
+            *now = value(best);
         }
         later = now;
     }
@@ -264,6 +264,6 @@ fn a_run_counts_its_questions_and_never_gains_on_the_optimum() {
     let of =
         |name: &'static str| points.iter().filter(move |point| point.metric == name).map(|point| point.value);
     assert!(of("regret").zip(of("regret").skip(1)).all(|(a, b)| b >= a - 1e-12));
-    let questions = of("queries").last().unwrap();
+    let questions = of("queries").next_back().unwrap();
     assert!(questions > 0.0 && questions <= 100.0);
 }
