@@ -7,7 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use quire_solve::ranking::file::parse;
 use quire_solve::ranking::own::{How, rank};
 
-const GENUINE: &[u8] = b"winner,loser,weight,tie,home\na,b,1,0,a\nb,c,2.5,true,\nc,a,1,,loser\na,\"d, e\",1,,\n";
+const GENUINE: &[u8] =
+    b"winner,loser,weight,tie,home\na,b,1,0,a\nb,c,2.5,true,\nc,a,1,,loser\na,\"d, e\",1,,\n";
 
 fuzz_target!(|bytes: &[u8]| {
     let read = |contents: &[u8]| match parse(Path::new("games.csv"), contents) {

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
+use quire_solve::linear::System;
 use quire_solve::linear::file::parse;
 use quire_solve::linear::own::{How, solve_own};
-use quire_solve::linear::System;
 
 const GENUINE: &[&str] = &[
     "%%MatrixMarket matrix coordinate real symmetric\n% a note\n3 3 4\n1 1 2.0\n2 2 2\n3 3 2e0\n2 1 -1\n",

@@ -9,7 +9,10 @@ use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting};
 const RULES: &[&str] = OptimizerOptions::NAMES;
 
 fn make(rule: &str) -> Box<dyn Optimizer> {
-    OptimizerOptions::named(rule).unwrap().build(&Layout::flat(3), &OptimizerSetting::without_noise().with_steps(10)).unwrap()
+    OptimizerOptions::named(rule)
+        .unwrap()
+        .build(&Layout::flat(3), &OptimizerSetting::without_noise().with_steps(10))
+        .unwrap()
 }
 
 static SAVED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {

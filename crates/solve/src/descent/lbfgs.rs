@@ -84,7 +84,7 @@ impl Solver<Descent> for LbfgsDescent {
         }
         let mut direction = place.curvature.times_inverse(&place.gradient);
         let mut slope = dot(&place.gradient, &direction);
-        if !(slope > 0.0) {
+        if slope.is_nan() || slope <= 0.0 {
             place.curvature.clear();
             direction = place.curvature.times_inverse(&place.gradient);
             slope = dot(&place.gradient, &direction);

@@ -84,8 +84,8 @@ fn arrays_of_d4rl() {
         ("observations", &[4, 2], &[0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5]);
     let next: (&str, &[u64], &[f64]) =
         ("next_observations", &[4, 2], &[1.0, 1.5, 9.0, 9.5, 3.0, 3.5, 8.0, 8.5]);
-    let (actions, terminals): ((&str, &[u64], &[f64]), (&str, &[u64], &[f64])) =
-        (("actions", &[4], &[1.0, 0.0, 2.0, 1.0]), ("terminals", &[4], &[0.0, 1.0, 0.0, 0.0]));
+    let actions: (&str, &[u64], &[f64]) = ("actions", &[4], &[1.0, 0.0, 2.0, 1.0]);
+    let terminals: (&str, &[u64], &[f64]) = ("terminals", &[4], &[0.0, 1.0, 0.0, 0.0]);
     let rewards: (&str, &[u64], &[f64]) = ("rewards", &[4, 2], &[1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, -4.0]);
     let all = [observations, next, actions, terminals, rewards];
     let rows = [
