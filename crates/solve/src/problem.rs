@@ -1,6 +1,6 @@
 //! Instances that a seed draws, as problems of the registry; and a run: iteration after iteration until the algorithm stops.
 //!
-//! The first metric, `work`, is what an algorithm needed to meet its stopping rule. One that stops early is recorded once more at the
+//! The metric `work` is what an algorithm needed to meet its stopping rule; it is the first where methods have one. One that stops early is recorded once more at the
 //! end of the budget, so that all curves have one length.
 
 use std::sync::Arc;
@@ -38,6 +38,10 @@ pub trait World: Send + Sync + 'static {
 
     /// What `measure` tells.
     fn metrics(&self) -> Vec<Metric>;
+
+    /// Whether methods are compared by the work until their stopping rule was met; otherwise all are given the same budget and are
+    /// compared by the first of [`World::metrics`].
+    const BY_WORK: bool = true;
 
     /// The name of what [`World::score`] returns.
     const SCORE: &'static str;
@@ -93,7 +97,11 @@ impl<W: World> SolveProblem<W> {
                 "what the method's own stopping rule looks at, after the last iteration",
             ),
         ];
-        metrics.extend(world.metrics());
+        if W::BY_WORK {
+            metrics.extend(world.metrics());
+        } else {
+            metrics.splice(0..0, world.metrics());
+        }
         let card = ProblemCard {
             name: said.name.into(),
             summary: said.summary.into(),

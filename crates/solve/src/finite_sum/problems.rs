@@ -143,6 +143,8 @@ impl World for Sum {
         }]
     }
 
+    const BY_WORK: bool = false;
+
     const SCORE: &'static str = "gap";
 
     /// The gap; nothing about it is random.

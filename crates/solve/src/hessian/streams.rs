@@ -167,6 +167,8 @@ impl World for Kind {
         }]
     }
 
+    const BY_WORK: bool = false;
+
     const SCORE: &'static str = "error";
 
     /// The error; nothing about it is random.

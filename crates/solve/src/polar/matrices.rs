@@ -104,6 +104,8 @@ impl World for Matrices {
         ]
     }
 
+    const BY_WORK: bool = false;
+
     const SCORE: &'static str = "polar_error";
 
     /// The error; nothing about it is random.

@@ -152,6 +152,8 @@ impl World for Sensing {
         ]
     }
 
+    const BY_WORK: bool = false;
+
     const SCORE: &'static str = "error";
 
     /// The error; nothing about it is random.
