@@ -3,7 +3,7 @@
 //!
 //! | module | what is in it |
 //! |---|---|
-//! | [`solver`] | the role of all families, [`solve`](solver::solve) and [`Solution`](solver::Solution) |
+//! | [`solver`] | the role of all families, [`solve`] and [`Solution`] |
 //! | [`problem`] | drawn instances as problems of the registry, and their runs |
 //! | [`linear`] | family: sparse systems of linear equations |
 //! | [`nonlinear`] | family: square systems of nonlinear equations with bounds |

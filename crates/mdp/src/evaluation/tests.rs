@@ -16,7 +16,7 @@ fn rng(name: &str) -> Rng {
     Seeds::new(7).stream(name)
 }
 
-/// The sheet's oracle: the law of the return from latent state 0.
+/// The law of the return from latent state 0.
 #[test]
 fn the_truth_of_the_lock() {
     assert!((right_at_the_end(0) - 0.51326).abs() < 5e-6);

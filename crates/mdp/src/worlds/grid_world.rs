@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::solve::backward_induction;
 
-    /// Optimal values of the authors' environment, from the sheet of Bayes-UCBVI.
+    /// Optimal values of the authors' environment, computed beside it.
     #[test]
     fn optimal_values_are_the_published_ones() {
         let published = [

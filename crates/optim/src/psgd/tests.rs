@@ -137,7 +137,7 @@ fn tridiagonal(group: &mut dyn Preconditioner<f64>, step: f64, at: &[usize]) -> 
 
 #[test]
 fn the_fit_converges_linearly_without_noise() {
-    // The sheet's own run of GL(n), one seed: 0.35, 8e-3, 1e-5 after 2,000, 5,000 and 10,000 pairs; triangular with step 2 alike.
+    // A prototype's run of GL(n), one seed: 0.35, 8e-3, 1e-5 after 2,000, 5,000 and 10,000 pairs; triangular with step 2 alike.
     for (mut group, step) in [
         (Box::new(dense::Dense::new(20)) as Box<dyn Preconditioner<f64>>, 1.0),
         (Box::new(dense::Triangular::new(20)), 2.0),

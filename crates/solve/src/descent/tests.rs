@@ -61,7 +61,7 @@ fn psgd_path(pairs: usize, group: Group, fit_step: f64, at: &[u64]) -> Vec<f64> 
 
 #[test]
 fn psgd_descends_rosenbrocks_function_as_fast_as_the_authors_code() {
-    // On two unknowns the X-shaped group is all of GL(2): 2e-9 after 200 and 1e-22 after 500 iterations, says the sheet's run.
+    // On two unknowns the X-shaped group is all of GL(2): 2e-9 after 200 and 1e-22 after 500 iterations in a prototype.
     for group in [Group::XShaped, Group::Dense] {
         let path = psgd_path(1, group, 0.1, &[200, 500]);
         assert!(path[0] < 1e-5 && path[1] < 1e-16, "{group:?}: {path:?}");
@@ -70,7 +70,7 @@ fn psgd_descends_rosenbrocks_function_as_fast_as_the_authors_code() {
 
 #[test]
 fn a_hundred_unknowns_take_as_long_as_in_the_authors_example() {
-    // The sheet's run of GL(n), one seed: 0.25, 2.5e-3 and 7e-9 after 500, 1000 and 2000 iterations.
+    // A prototype's run of GL(n), one seed: 0.25, 2.5e-3 and 7e-9 after 500, 1000 and 2000 iterations.
     let path = psgd_path(50, Group::Dense, 0.5, &[500, 1000, 2000]);
     for (got, wanted) in path.iter().zip([0.25, 2.5e-3, 7e-9]) {
         assert!(*got < 3.0 * wanted && *got > wanted / 5.0, "{got}, about {wanted}");

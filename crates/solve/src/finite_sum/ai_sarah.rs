@@ -8,7 +8,7 @@
 //! gives α = min(α̃, α_max), where 1/α_max is a running average of the 1/α̃ before, an estimate of L (α_max = ∞ at first). Then w⁺ = w - α v and
 //! v ← ∇f_S(w⁺) - ∇f_S(w) + v. The inner loop ends when ‖v‖² < γ ‖∇f‖² of its beginning.
 //!
-//! The sheet's D³f_S[v, v] is a vector; what enters ξ'' is its product with v, which is the third derivative in direction v. On functions that are not convex α̃ may be
+//! D³f_S[v, v, v] is the third derivative in direction v. On functions that are not convex α̃ may be
 //! negative; the step is then α_max. It counts as gradients what the authors count: one pass an outer loop, and |S| an inner step (two gradients and a
 //! product of the Hessian are taken).
 //!

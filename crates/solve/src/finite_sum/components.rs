@@ -205,7 +205,7 @@ impl FiniteSum for Quadratics {
     }
 }
 
-/// One unknown, two kinds of components: f_i = (L 1[x < 0] + μ 1[x ≥ 0]) x²/2 ± ν x, half of them each. Its minimum is at 0, and an order that has
+/// One unknown, two kinds of components: f_i = c(x) x²/2 ± ν x with c = L left of 0 and μ right of it, half of them each. Its minimum is at 0, and an order that has
 /// more of one sign in front drifts to one side, where the curvature is another: the bias that no shuffling avoids.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TwoSided {

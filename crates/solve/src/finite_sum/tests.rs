@@ -137,7 +137,7 @@ fn untuned_ai_sarah_is_far_ahead_of_tuned_rivals() {
         let options = SvrgOptions { step_size, ..SvrgOptions::default() };
         value(Box::new(Passes::<Svrg>::new(&task, options).unwrap())) - best
     };
-    // The sheet's run, another draw: SARAH's gaps are 1.6e-2, 9.4e-4 and 1.7e-6 at 1, 4 and 16.
+    // A prototype's run, another draw: SARAH's gaps are 1.6e-2, 9.4e-4 and 1.7e-6 at 1, 4 and 16.
     let gaps = [sarah(1.0), sarah(4.0), sarah(16.0)];
     assert!(gaps[0] > 1e-3 && gaps[1] > 1e-5 && gaps[2] > 1e-8, "{gaps:?}");
     assert!(gaps[0] > gaps[1] && gaps[1] > gaps[2]);

@@ -19,7 +19,8 @@ use crate::solver::{Method, Solver, Step};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HessianFittingOptions {
-    /// In which geometry. The paper recommends `root`; `gl` tolerates the largest steps.
+    /// In which geometry. The paper recommends `root`; `gl` tolerates the largest steps, and on the ill-conditioned `hessian-clean` only it and
+    /// `triangular` reach the solution (measured here; `root` stays at an error of 1.7 with a step of 0.5).
     pub geometry: Geometry,
     /// μ, in (0, 2]. The paper: 0.1; 1 without noise, 2 for `triangular`. Geometries without an inverse need at most about 0.5.
     #[schemars(range(max = 2.0), extend("exclusiveMinimum" = 0.0))]

@@ -35,7 +35,7 @@ fn fitting(kind: Kind, geometry: Geometry, step_size: f64) -> Box<dyn Solver<Str
 
 #[test]
 fn without_noise_the_errors_are_those_of_the_authors_comparison() {
-    // The sheet's run at 1,000, 5,000 and 10,000 pairs, one seed: GL 0.79, 7.9e-3, 1.2e-5; triangular 0.82, 8.5e-3, 8.9e-6;
+    // A prototype's run at 1,000, 5,000 and 10,000 pairs, one seed: GL 0.79, 7.9e-3, 1.2e-5; triangular 0.82, 8.5e-3, 8.9e-6;
     // BFGS 0.35, 2.1e-3, 3e-6; closed form 0.75, 0.25, 0.25.
     let at = [1000, 5000, 10_000];
     let stream = Kind::Clean.draw(0).unwrap().0;
@@ -54,7 +54,7 @@ fn without_noise_the_errors_are_those_of_the_authors_comparison() {
 
 #[test]
 fn with_noise_bfgs_rises_and_the_group_goes_on_falling() {
-    // The sheet's run at 1,000 and 20,000 pairs: GL 1.28 falling to 0.20; BFGS 0.72 rising to 1.25.
+    // A prototype's run at 1,000 and 20,000 pairs: GL 1.28 falling to 0.20; BFGS 0.72 rising to 1.25.
     let at = [1000, 10_000, 20_000];
     let group = errors(Kind::Noisy, fitting(Kind::Noisy, Geometry::Gl, 0.1), &at);
     assert!(group[0] > group[1] && group[1] > group[2] && group[2] < 0.4, "{group:?}");

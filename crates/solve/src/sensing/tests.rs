@@ -92,7 +92,7 @@ fn the_number_of_iterations_hardly_depends_on_the_condition_but_gradient_descent
         let values = solve(&mut *solver, &task, iterations).values;
         world.measure(&task, &truth, &values)[0].1
     };
-    // The sheet's run, one seed: 5.2e-6 after 200 iterations at condition 10; gradient descent 9.6e-3 even after 800.
+    // A prototype's run, one seed: 5.2e-6 after 200 iterations at condition 10; gradient descent 9.6e-3 even after 800.
     let (scaled, plain) = (error(10.0, 200, true), error(10.0, 200, false));
     assert!(scaled < 1e-4, "{scaled}");
     assert!(plain > 3e-3 && plain < 3e-2, "{plain}");

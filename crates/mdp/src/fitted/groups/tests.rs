@@ -9,7 +9,7 @@ fn close(value: f64, expected: f64) {
     assert!((value - expected).abs() < 5e-8, "{value} for {expected}");
 }
 
-/// The sheet's oracle: upright at rest, pushed right in the foreground at 5 N.
+/// Upright at rest, pushed right in the foreground at 5 N.
 #[test]
 fn one_step_by_hand() {
     let (x, theta) = accelerations([0.0; 4], 1, 5.0);

@@ -43,7 +43,7 @@ fn sqirl(world: &World, horizon: usize, lookahead: usize, episodes: usize) -> (f
     (evaluate_episodic(&world.mdp, &policy, &mut Vec::new()), policy)
 }
 
-/// The sheet's oracle: one look takes the sure 0.6, two walk on to 1. The same for longer traps.
+/// One look takes the sure 0.6, two walk on to 1. The same for longer traps.
 #[test]
 fn looks_ahead_get_out_of_a_trap() {
     for depth in 2..5 {
