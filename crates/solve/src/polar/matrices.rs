@@ -122,11 +122,10 @@ impl World for Matrices {
 mod tests {
     use super::*;
     use crate::polar::newton_schulz::{TurboMuon, TurboMuonOptions};
-    use crate::polar::svd::{Svd, SvdOptions};
     use crate::solver::{Method, solve};
 
     #[test]
-    fn four_iterations_leave_the_published_error_and_the_decomposition_none() {
+    fn four_iterations_leave_the_published_error() {
         let problem = Matrices { size: 64, entries: Entries::Normal };
         let (matrix, truth) = problem.draw(1).unwrap();
         let mut turbo = TurboMuon::new(&matrix, TurboMuonOptions::default()).unwrap();
@@ -135,8 +134,6 @@ mod tests {
         // Published: 0.088 on average, with a deviation of 0.03.
         let error = problem.measure(&matrix, &truth, &found.values)[0].1;
         assert!((0.04..0.2).contains(&error), "{error}");
-        let found = solve(&mut Svd::new(&matrix, SvdOptions {}).unwrap(), &matrix, 10);
-        assert!(found.iterations == 1 && problem.measure(&matrix, &truth, &found.values)[0].1 < 1e-12);
         let too_many = TurboMuonOptions { iterations: 6, ..TurboMuonOptions::default() };
         assert!(TurboMuon::new(&matrix, too_many).err().unwrap().to_string().contains("iterations"));
     }

@@ -6,12 +6,10 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`newton_schulz`] | the iterations of Muon and Turbo-Muon |
-//! | [`svd`] | the decomposition itself |
 //! | [`matrices`] | the problems: matrices that a seed draws |
 
 pub mod matrices;
 pub mod newton_schulz;
-pub mod svd;
 
 use nalgebra::DMatrix;
 use quire_core::Entry;
@@ -21,8 +19,7 @@ pub use matrices::problems;
 use crate::solver::{Make, entry};
 
 /// The methods of this family.
-pub const METHODS: &[Entry<Make<DMatrix<f64>>>] =
-    &[entry::<DMatrix<f64>, newton_schulz::TurboMuon>(), entry::<DMatrix<f64>, svd::Svd>()];
+pub const METHODS: &[Entry<Make<DMatrix<f64>>>] = &[entry::<DMatrix<f64>, newton_schulz::TurboMuon>()];
 
 /// What their residual is: ‖X Xᵀ - I‖ / √m.
 fn orthogonality_error(x: &DMatrix<f64>) -> f64 {

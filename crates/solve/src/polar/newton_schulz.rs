@@ -67,7 +67,7 @@ impl Method<DMatrix<f64>> for TurboMuon {
         name: "turbo-muon",
         summary: "orthogonalize a matrix by few Newton-Schulz iterations from rescaled rows",
         when: "Inside an optimizer, where an error of some per cent does not matter and products are all that a device does well. From 256 rows on four \
-               iterations are as good as five from the Frobenius norm; at 64 they are not. For accuracy take svd.",
+               iterations are as good as five from the Frobenius norm; at 64 they are not. For accuracy take a singular value decomposition.",
         wing: "solve",
         family: "polar",
         paper: Some(Paper {
