@@ -16,6 +16,7 @@
 //! | [`stiff`] | family: stiff ordinary differential equations |
 //! | [`ranking`] | family: strengths of players from the games they played |
 //! | [`polar`] | family: the nearest orthogonal matrix |
+//! | [`vectors`] | loops over vectors |
 //! | [`quasi_newton`] | the curvature that L-BFGS remembers |
 
 pub mod descent;
@@ -32,6 +33,7 @@ pub mod ranking;
 pub mod sensing;
 pub mod solver;
 pub mod stiff;
+pub mod vectors;
 
 use quire_core::Wing;
 

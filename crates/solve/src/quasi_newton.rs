@@ -4,16 +4,14 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::vectors::dot;
+
 /// The last steps and the changes of the gradient along them: an inverse Hessian in O(memory × unknowns).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curvature {
     memory: usize,
     /// Steps, changes, and one over their product.
     pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)>,
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl Curvature {

@@ -6,9 +6,10 @@ use quire_core::{About, Error, Options, Result, options, state};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Descent, NORM, dot, norm};
+use super::{Descent, NORM};
 use crate::quasi_newton::Curvature;
 use crate::solver::{Method, Solver, Step};
+use crate::vectors::{dot, norm};
 
 /// The share of the promised fall that a step has to bring.
 const ARMIJO: f64 = 1e-4;

@@ -55,14 +55,5 @@ pub const METHODS: &[Entry<Make<Descent>>] = &[
 /// What their residual is.
 const NORM: &str = "norm of the gradient";
 
-/// The Euclidean norm.
-fn norm(x: &[f64]) -> f64 {
-    dot(x, x).sqrt()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,9 @@ use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Descent, NORM, norm};
+use super::{Descent, NORM};
 use crate::solver::{Method, Solver, Step};
+use crate::vectors::norm;
 
 /// Options of `optimizer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -12,8 +12,9 @@ use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Descent, NORM, norm};
+use super::{Descent, NORM};
 use crate::solver::{Method, Solver, Step};
+use crate::vectors::norm;
 
 /// Where h comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

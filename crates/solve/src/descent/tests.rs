@@ -8,6 +8,7 @@ use super::optimizer::{OptimizerDescent, OptimizerDescentOptions};
 use super::psgd::{Pairs, PsgdDescent, PsgdDescentOptions};
 use super::*;
 use crate::solver::{Method, Solver, solve};
+use crate::vectors::dot;
 
 fn rosenbrock(pairs: usize, seed: u64) -> Descent {
     let objective = Box::new(Rosenbrock { pairs });

@@ -18,7 +18,9 @@ use quire_core::{About, Error, Options, Paper, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Batches, Rule, Task, add_scaled, dot};
+use super::{Batches, Rule, Task};
+
+use crate::vectors::{add_scaled, dot, norm};
 
 /// Options of `ai-sarah`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -152,6 +154,6 @@ impl Rule for AiSarah {
     }
 
     fn norm(&self, state: &State) -> f64 {
-        dot(&state.v, &state.v).sqrt()
+        norm(&state.v)
     }
 }

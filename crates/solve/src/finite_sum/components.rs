@@ -3,8 +3,9 @@
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::dot;
 use quire_core::Rng;
+
+use crate::vectors::dot;
 
 /// f = (1/n) Σ f_i on vectors of d numbers.
 pub trait FiniteSum: Send + Sync {

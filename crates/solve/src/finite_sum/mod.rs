@@ -138,15 +138,6 @@ impl<R: Rule> Solver<Task> for Passes<R> {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// `y += a x`.
-fn add_scaled(a: f64, x: &[f64], y: &mut [f64]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
-}
-
 /// The batches of a pass: all components in an order, `size` at a time; the last one is what is left.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Batches {

@@ -13,7 +13,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{add_scaled, dot};
+use crate::vectors::{add_scaled, dot};
 
 /// How the order of a pass is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

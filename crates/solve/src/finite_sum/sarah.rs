@@ -6,7 +6,9 @@ use quire_core::{About, Error, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Batches, Rule, Task, add_scaled, dot};
+use super::{Batches, Rule, Task};
+
+use crate::vectors::{add_scaled, dot, norm};
 
 /// Options of `sarah`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -113,6 +115,6 @@ impl Rule for Sarah {
     }
 
     fn norm(&self, state: &State) -> f64 {
-        dot(&state.v, &state.v).sqrt()
+        norm(&state.v)
     }
 }

@@ -12,7 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::order::{Orders, Policy};
-use super::{Rule, Task, add_scaled, dot};
+use super::{Rule, Task};
+
+use crate::vectors::{add_scaled, norm};
 
 /// Which point is handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -127,7 +129,7 @@ impl Rule for Shuffling {
         if last == n {
             state.orders.end();
             state.passes += 1;
-            state.norm = dot(&state.drift, &state.drift).sqrt();
+            state.norm = norm(&state.drift);
             let weight = match self.options.averaging {
                 Averaging::Last => {
                     state.average.1 = 0.0;

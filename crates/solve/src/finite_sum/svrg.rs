@@ -6,7 +6,9 @@ use quire_core::{About, Error, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Batches, Rule, Task, add_scaled, dot};
+use super::{Batches, Rule, Task};
+
+use crate::vectors::{add_scaled, norm};
 
 /// Options of `svrg`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -99,7 +101,7 @@ impl Rule for Svrg {
         add_scaled(-1.0, &self.there, &mut self.here);
         add_scaled(1.0, &state.full, &mut self.here);
         add_scaled(-self.options.step_size, &self.here, &mut state.w);
-        state.norm = dot(&self.here, &self.here).sqrt();
+        state.norm = norm(&self.here);
         state.left -= 1;
         if !state.norm.is_finite() {
             return Err(Error::Diverged("the gradient is no longer finite; take a smaller step_size".into()));

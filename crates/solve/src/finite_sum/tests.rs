@@ -8,6 +8,7 @@ use super::shuffling::{Averaging, Shuffling, ShufflingOptions};
 use super::svrg::{Svrg, SvrgOptions};
 use super::*;
 use crate::solver::{Method, Solver, solve};
+use crate::vectors::dot;
 
 fn task(sum: impl FiniteSum + 'static, start: Vec<f64>, seed: u64) -> Task {
     Task { sum: Box::new(sum), start, seeds: Seeds::new(seed) }

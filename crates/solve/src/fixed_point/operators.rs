@@ -7,6 +7,8 @@ use rand_distr::StandardNormal;
 
 use super::Operator;
 
+use crate::vectors::dot;
+
 /// T x = (1 - θ) x + θ (R x - v): a rotation in the first two coordinates and a drift along the third. Nonexpansive, and averaged if θ < 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Drift {
@@ -137,10 +139,6 @@ fn times(matrix: &DMatrix<f64>, x: &[f64]) -> Vec<f64> {
 /// Aᵀ y.
 fn transposed_times(matrix: &DMatrix<f64>, y: &[f64]) -> Vec<f64> {
     matrix.column_iter().map(|column| column.iter().zip(y).map(|(a, y)| a * y).sum()).collect()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl Operator for LinearProgram {

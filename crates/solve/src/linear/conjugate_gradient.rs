@@ -12,8 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::preconditioner::{Kind, Preconditioner};
-use super::{System, about, add_scaled, dot, is_positive, judged, norm};
+use super::{System, about, is_positive, judged};
 use crate::solver::{Method, Solver, Step};
+use crate::vectors::{add_scaled, dot, norm};
 
 /// Options of `conjugate-gradient`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,8 +6,9 @@ use quire_core::{About, Error, Options, Result, options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{System, about, add_scaled, judged};
+use super::{System, about, judged};
 use crate::solver::{Method, Solver, Step};
+use crate::vectors::add_scaled;
 
 /// Unknowns, at most: half a gigabyte for the factors of 8000, minutes for the work.
 pub const MOST: usize = 4000;

@@ -9,8 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::preconditioner::{Kind, Preconditioner};
-use super::{System, about, add_scaled, dot, judged, norm};
+use super::{System, about, judged};
 use crate::solver::{Method, Solver, Step};
+use crate::vectors::{add_scaled, dot, norm};
 
 /// Options of `gmres`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -32,6 +32,7 @@ pub use matrix::Sparse;
 pub use systems::problems;
 
 use crate::solver::{Make, Step, entry};
+use crate::vectors::norm;
 
 /// The methods of this family.
 pub const METHODS: &[Entry<Make<System>>] = &[
@@ -123,24 +124,9 @@ fn judged(residual: f64, tolerance: f64) -> Step {
     Step::judged(residual, tolerance, RESIDUAL)
 }
 
-/// The Euclidean norm.
-pub fn norm(x: &[f64]) -> f64 {
-    dot(x, x).sqrt()
-}
-
 /// Whether a number is above 0; one that is no number is not.
 fn is_positive(x: f64) -> bool {
     x > 0.0
-}
-
-/// The scalar product.
-pub fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}
-
-/// `y += a x`.
-pub fn add_scaled(a: f64, x: &[f64], y: &mut [f64]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
 }
 
 const fn about(name: &'static str, summary: &'static str, when: &'static str) -> About {

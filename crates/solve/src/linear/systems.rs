@@ -12,9 +12,10 @@ use quire_core::{Direction, Entry, Metric, Problem, Result, Rng, Seeds};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-use super::{METHODS, Sparse, System, gmres, jacobi, norm, sor};
+use super::{METHODS, Sparse, System, gmres, jacobi, sor};
 use crate::problem::{Said, SolveProblem, World};
 use crate::solver::{Make, entry};
+use crate::vectors::norm;
 
 /// Points along a side.
 const SIDE: usize = 32;

@@ -10,6 +10,7 @@ use super::newton::{climb, start};
 use super::{CHANGE, League, center, largest_change};
 use crate::quasi_newton::Curvature;
 use crate::solver::{Method, Solver, Step};
+use crate::vectors::dot;
 
 /// Options of `bradley-terry-lbfgs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,10 +48,6 @@ struct Place {
     gradient: Vec<f64>,
     curvature: Curvature,
     passes: u64,
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl Method<League> for Lbfgs {

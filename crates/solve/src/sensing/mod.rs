@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use measurements::{Operator, problems};
 
 use crate::solver::{Make, entry};
+use crate::vectors::norm;
 
 /// Measurements, and what is assumed of the matrix.
 pub struct Task {
@@ -83,7 +84,6 @@ impl Task {
     fn gradient(&self, x: &DMatrix<f64>) -> Result<(DMatrix<f64>, f64)> {
         let mut residual = self.operator.apply(&(x * x.transpose()));
         residual.iter_mut().zip(&self.observed).for_each(|(r, y)| *r -= y);
-        let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
         let relative = norm(&residual) / norm(&self.observed).max(f64::MIN_POSITIVE);
         if !relative.is_finite() {
             return Err(Error::Diverged("the factor is no longer finite; take a smaller step_size".into()));

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{RESIDUAL, Start, Task, values};
 use crate::solver::{Method, Solver, Step};
+use crate::vectors::norm;
 
 /// What λ is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -111,7 +112,7 @@ impl Solver<Task> for ScaledGd {
         if judged.done.is_some() {
             return Ok(judged);
         }
-        let size = task.observed.iter().map(|y| y * y).sum::<f64>().sqrt();
+        let size = norm(&task.observed);
         let damping = self.options.damping_factor
             * match self.options.damping {
                 Damping::Constant => task.smallest,
