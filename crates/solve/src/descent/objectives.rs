@@ -8,13 +8,14 @@
 
 use std::sync::Arc;
 
-use nalgebra::{DMatrix, DVector};
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{Descent, METHODS, Smooth};
+use crate::finite_sum::components::{Logistic, sigmoid};
 use crate::problem::{Said, SolveProblem, World};
+use crate::vectors::dot;
 
 /// Rows and unknowns of the logistic regression, its smallest scale and its ridge.
 const LOGISTIC: (usize, usize, f64, f64) = (1000, 40, 0.01, 1e-6);
@@ -91,128 +92,45 @@ impl Smooth for Rosenbrock {
     }
 }
 
-/// Mean of ln(1 + e^{-z}) with z = y a·x, and ridge/2 ‖x‖².
-pub struct Logistic {
-    /// Rows y a.
-    rows: DMatrix<f64>,
-    ridge: f64,
-}
-
-fn sigmoid(z: f64) -> f64 {
-    1.0 / (1.0 + (-z).exp())
-}
-
-impl Logistic {
-    /// Rows of normal features whose scales fall geometrically from 1 to `smallest`, with labels from a logistic model whose weights
-    /// are of the size of the inverse scales.
-    pub fn draw(rows: usize, columns: usize, smallest: f64, ridge: f64, rng: &mut Rng) -> Self {
-        let scale = |j: usize| smallest.powf(j as f64 / (columns - 1).max(1) as f64);
-        let normal = |rng: &mut Rng| -> f64 { StandardNormal.sample(rng) };
-        let truth: Vec<f64> =
-            (0..columns).map(|j| normal(rng) / scale(j) / (columns as f64).sqrt()).collect();
-        let mut drawn = DMatrix::zeros(rows, columns);
-        for mut row in drawn.row_iter_mut() {
-            (0..columns).for_each(|j| row[j] = scale(j) * normal(rng));
-            let z: f64 = row.iter().zip(&truth).map(|(a, w)| a * w).sum();
-            if rng.random::<f64>() >= sigmoid(2.0 * z) {
-                row *= -1.0;
-            }
+/// Rows of normal features whose scales fall geometrically from 1 to `smallest`, with labels from a logistic model whose weights are of
+/// the size of the inverse scales.
+pub fn ill_conditioned(rows: usize, columns: usize, smallest: f64, ridge: f64, rng: &mut Rng) -> Logistic {
+    let scale = |j: usize| smallest.powf(j as f64 / (columns - 1).max(1) as f64);
+    let normal = |rng: &mut Rng| -> f64 { StandardNormal.sample(rng) };
+    let truth: Vec<f64> = (0..columns).map(|j| normal(rng) / scale(j) / (columns as f64).sqrt()).collect();
+    let mut drawn = Vec::with_capacity(rows * columns);
+    for _ in 0..rows {
+        let mut row: Vec<f64> = (0..columns).map(|j| scale(j) * normal(rng)).collect();
+        if rng.random::<f64>() >= sigmoid(2.0 * dot(&row, &truth)) {
+            row.iter_mut().for_each(|a| *a = -*a);
         }
-        Logistic { rows: drawn, ridge }
+        drawn.extend(row);
     }
-
-    fn margins(&self, x: &[f64]) -> DVector<f64> {
-        &self.rows * DVector::from_column_slice(x)
-    }
-
-    /// The least value, by Newton's method with a damped start.
-    fn minimum(&self) -> f64 {
-        let n = self.dimension();
-        let mut x = vec![0.0; n];
-        let mut gradient = vec![0.0; n];
-        for _ in 0..200 {
-            self.gradient(&x, &mut gradient);
-            let weights = self.margins(&x).map(|z| sigmoid(z) * sigmoid(-z) / self.rows.nrows() as f64);
-            let mut hessian = DMatrix::identity(n, n) * self.ridge;
-            for (row, &weight) in self.rows.row_iter().zip(&weights) {
-                hessian.ger(weight, &row.transpose(), &row.transpose(), 1.0);
-            }
-            let g = DVector::from_column_slice(&gradient);
-            let Some(factor) = hessian.cholesky() else { break };
-            let step = factor.solve(&g);
-            let decrement = g.dot(&step).sqrt();
-            // Self-concordance: this damping never overshoots.
-            x.iter_mut().zip(&step).for_each(|(x, s)| *x -= s / (1.0 + decrement));
-            if decrement < 1e-14 {
-                break;
-            }
-        }
-        self.value(&x)
-    }
-}
-
-impl Smooth for Logistic {
-    fn dimension(&self) -> usize {
-        self.rows.ncols()
-    }
-
-    fn value(&self, x: &[f64]) -> f64 {
-        let loss = |z: f64| (-z.abs()).exp().ln_1p() + (-z).max(0.0);
-        let ridge = 0.5 * self.ridge * x.iter().map(|x| x * x).sum::<f64>();
-        self.margins(x).map(loss).mean() + ridge
-    }
-
-    fn gradient(&self, x: &[f64], out: &mut [f64]) {
-        let weights = self.margins(x).map(|z| -sigmoid(-z) / self.rows.nrows() as f64);
-        let gradient = self.rows.tr_mul(&weights);
-        out.iter_mut().zip(&gradient).zip(x).for_each(|((out, g), x)| *out = g + self.ridge * x);
-    }
-
-    fn hessian_product(&self, x: &[f64], v: &[f64], out: &mut [f64]) {
-        let margins = self.margins(x);
-        let along =
-            self.margins(v).zip_map(&margins, |v, z| sigmoid(z) * sigmoid(-z) * v / self.rows.nrows() as f64);
-        let product = self.rows.tr_mul(&along);
-        out.iter_mut().zip(&product).zip(v).for_each(|((out, h), v)| *out = h + self.ridge * v);
-    }
-}
-
-/// What is known of a function.
-pub struct Minimum {
-    objective: Box<dyn Smooth>,
-    value: f64,
-}
-
-impl Function {
-    fn make(self, seeds: Seeds) -> (Box<dyn Smooth>, f64) {
-        match self {
-            Function::Rosenbrock(pairs) => (Box::new(Rosenbrock { pairs }), 0.0),
-            Function::Logistic => {
-                let (rows, columns, smallest, ridge) = LOGISTIC;
-                let mut rng = seeds.stream("rows");
-                let logistic = Logistic::draw(rows, columns, smallest, ridge, &mut rng);
-                let minimum = logistic.minimum();
-                (Box::new(logistic), minimum)
-            }
-        }
-    }
+    Logistic::new(drawn, columns, ridge)
 }
 
 impl World for Function {
     type Instance = Descent;
-    type Truth = Minimum;
+    /// The least value.
+    type Truth = f64;
 
-    fn draw(&self, seed: u64) -> Result<(Descent, Minimum)> {
-        let seeds = Seeds::new(seed);
-        let (objective, value) = self.make(seeds);
+    fn draw(&self, seed: u64) -> Result<(Descent, f64)> {
+        let (objective, least): (Box<dyn Smooth>, f64) = match self {
+            Function::Rosenbrock(pairs) => (Box::new(Rosenbrock { pairs: *pairs }), 0.0),
+            Function::Logistic => {
+                let (rows, columns, smallest, ridge) = LOGISTIC;
+                let mut rng = Seeds::new(seed).stream("rows");
+                let logistic = ill_conditioned(rows, columns, smallest, ridge, &mut rng);
+                let least = logistic.least();
+                (Box::new(logistic), least)
+            }
+        };
         let start = vec![0.0; objective.dimension()];
-        // Two copies of the function: one that methods see, one to measure by.
-        let truth = Minimum { objective: self.make(seeds).0, value };
-        Ok((Descent { objective, start, seeds: seeds.child("method") }, truth))
+        Ok((Descent { objective, start, seeds: Seeds::new(seed).child("method") }, least))
     }
 
-    fn measure(&self, _: &Descent, truth: &Minimum, values: &[f64]) -> Vec<(&'static str, f64)> {
-        vec![("gap", gap(truth, values))]
+    fn measure(&self, problem: &Descent, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
+        vec![("gap", (problem.objective.value(values) - least).max(1e-30))]
     }
 
     fn metrics(&self) -> Vec<Metric> {
@@ -227,15 +145,11 @@ impl World for Function {
     const SCORE: &'static str = "gap";
 
     /// The gap; nothing about it is random.
-    fn score(&self, _: &Descent, truth: &Minimum, values: &[f64], _: &mut Rng) -> f64 {
-        gap(truth, values)
+    fn score(&self, problem: &Descent, least: &f64, values: &[f64], _: &mut Rng) -> f64 {
+        self.measure(problem, least, values)[0].1
     }
 
     fn length(&self, instance: &Descent) -> usize {
         instance.start.len()
     }
-}
-
-fn gap(truth: &Minimum, values: &[f64]) -> f64 {
-    (truth.objective.value(values) - truth.value).max(1e-30)
 }

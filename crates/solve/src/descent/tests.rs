@@ -3,7 +3,7 @@ use quire_optim::psgd::Group;
 use quire_optim::{OptimizerOptions, PsgdOptions};
 
 use super::lbfgs::{LbfgsDescent, LbfgsDescentOptions};
-use super::objectives::{Logistic, Rosenbrock};
+use super::objectives::{Rosenbrock, ill_conditioned};
 use super::optimizer::{OptimizerDescent, OptimizerDescentOptions};
 use super::psgd::{Pairs, PsgdDescent, PsgdDescentOptions};
 use super::*;
@@ -37,7 +37,7 @@ fn check_derivatives(objective: &dyn Smooth, x: &[f64], v: &[f64]) {
 #[test]
 fn derivatives_are_those_of_the_values() {
     check_derivatives(&Rosenbrock { pairs: 2 }, &[0.3, -0.7, 1.2, 0.9], &[0.5, 1.0, -0.3, 0.2]);
-    let logistic = Logistic::draw(30, 4, 0.1, 1e-2, &mut Seeds::new(1).stream("rows"));
+    let logistic = ill_conditioned(30, 4, 0.1, 1e-2, &mut Seeds::new(1).stream("rows"));
     check_derivatives(&logistic, &[0.3, -0.7, 1.2, 0.9], &[0.5, 1.0, -0.3, 0.2]);
     assert_eq!(Rosenbrock { pairs: 1 }.value(&[1.0, 1.0]), 0.0);
     assert_eq!(Rosenbrock { pairs: 1 }.value(&[0.0, 1.0]), 101.0);

@@ -1,11 +1,12 @@
 //! Finite sums: what is asked of their components, and three of them.
 
+use nalgebra::{DMatrix, DVector};
+use quire_core::Rng;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use quire_core::Rng;
-
-use crate::vectors::dot;
+use crate::descent::Smooth;
+use crate::vectors::{add_scaled, dot};
 
 /// f = (1/n) Σ f_i on vectors of d numbers.
 pub trait FiniteSum: Send + Sync {
@@ -33,7 +34,8 @@ pub trait FiniteSum: Send + Sync {
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64;
 }
 
-fn sigmoid(z: f64) -> f64 {
+/// 1 / (1 + e^-z).
+pub fn sigmoid(z: f64) -> f64 {
     1.0 / (1.0 + (-z).exp())
 }
 
@@ -74,26 +76,68 @@ impl Logistic {
         Logistic::new(drawn, width, ridge)
     }
 
-    fn row(&self, i: usize) -> &[f64] {
-        &self.rows[i * self.width..(i + 1) * self.width]
+    /// All rows.
+    fn all(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        self.rows.chunks_exact(self.width)
     }
 
-    /// `out <- mean over the batch of weight(a·x, a) a + ridge * direction`.
-    fn combine(
+    /// The rows of a batch.
+    fn of<'a>(&'a self, batch: &'a [usize]) -> impl ExactSizeIterator<Item = &'a [f64]> {
+        batch.iter().map(|&i| &self.rows[i * self.width..(i + 1) * self.width])
+    }
+
+    /// `out <-` the mean over `rows` of weight(a·x, a) a, and `ridge * direction`.
+    fn combine<'a>(
         &self,
         x: &[f64],
-        batch: &[usize],
+        rows: impl ExactSizeIterator<Item = &'a [f64]>,
         direction: &[f64],
         out: &mut [f64],
         weight: impl Fn(f64, &[f64]) -> f64,
     ) {
         out.iter_mut().zip(direction).for_each(|(out, d)| *out = self.ridge * d);
-        let share = 1.0 / batch.len() as f64;
-        for &i in batch {
-            let row = self.row(i);
-            let factor = share * weight(dot(row, x), row);
-            out.iter_mut().zip(row).for_each(|(out, a)| *out += factor * a);
+        let share = 1.0 / rows.len() as f64;
+        for row in rows {
+            add_scaled(share * weight(dot(row, x), row), row, out);
         }
+    }
+
+    fn gradient_over<'a>(&self, x: &[f64], rows: impl ExactSizeIterator<Item = &'a [f64]>, out: &mut [f64]) {
+        self.combine(x, rows, x, out, |z, _| -sigmoid(-z));
+    }
+
+    fn hessian_over<'a>(
+        &self,
+        x: &[f64],
+        rows: impl ExactSizeIterator<Item = &'a [f64]>,
+        v: &[f64],
+        out: &mut [f64],
+    ) {
+        self.combine(x, rows, v, out, |z, row| sigmoid(z) * sigmoid(-z) * dot(row, v));
+    }
+
+    /// The least value, by Newton's method; a damped step never overshoots, because the loss is self-concordant.
+    pub fn least(&self) -> f64 {
+        let d = self.width;
+        let (mut x, mut gradient, mut unit) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
+        for _ in 0..200 {
+            self.gradient_over(&x, self.all(), &mut gradient);
+            let mut hessian = DMatrix::zeros(d, d);
+            for j in 0..d {
+                unit[j] = 1.0;
+                self.hessian_over(&x, self.all(), &unit, hessian.column_mut(j).as_mut_slice());
+                unit[j] = 0.0;
+            }
+            let g = DVector::from_column_slice(&gradient);
+            let Some(factor) = hessian.cholesky() else { break };
+            let step = factor.solve(&g);
+            let decrement = g.dot(&step).sqrt();
+            add_scaled(-1.0 / (1.0 + decrement), step.as_slice(), &mut x);
+            if decrement < 1e-14 {
+                break;
+            }
+        }
+        FiniteSum::value(self, &x)
     }
 }
 
@@ -108,27 +152,46 @@ impl FiniteSum for Logistic {
 
     fn value(&self, x: &[f64]) -> f64 {
         let loss = |z: f64| (-z.abs()).exp().ln_1p() + (-z).max(0.0);
-        let sum: f64 = self.rows.chunks_exact(self.width).map(|row| loss(dot(row, x))).sum();
+        let sum: f64 = self.all().map(|row| loss(dot(row, x))).sum();
         sum / self.len() as f64 + 0.5 * self.ridge * dot(x, x)
     }
 
     fn gradient(&self, x: &[f64], batch: &[usize], out: &mut [f64]) {
-        self.combine(x, batch, x, out, |z, _| -sigmoid(-z));
+        self.gradient_over(x, self.of(batch), out);
     }
 
     fn hessian_product(&self, x: &[f64], batch: &[usize], v: &[f64], out: &mut [f64]) {
-        self.combine(x, batch, v, out, |z, row| sigmoid(z) * sigmoid(-z) * dot(row, v));
+        self.hessian_over(x, self.of(batch), v, out);
     }
 
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64 {
-        let sum: f64 = batch
-            .iter()
-            .map(|&i| {
-                let (s, along) = (sigmoid(dot(self.row(i), x)), dot(self.row(i), v));
+        let sum: f64 = self
+            .of(batch)
+            .map(|row| {
+                let (s, along) = (sigmoid(dot(row, x)), dot(row, v));
                 s * (1.0 - s) * (1.0 - 2.0 * s) * along.powi(3)
             })
             .sum();
         sum / batch.len() as f64
+    }
+}
+
+/// All rows at once.
+impl Smooth for Logistic {
+    fn dimension(&self) -> usize {
+        self.width
+    }
+
+    fn value(&self, x: &[f64]) -> f64 {
+        FiniteSum::value(self, x)
+    }
+
+    fn gradient(&self, x: &[f64], out: &mut [f64]) {
+        self.gradient_over(x, self.all(), out);
+    }
+
+    fn hessian_product(&self, x: &[f64], v: &[f64], out: &mut [f64]) {
+        self.hessian_over(x, self.all(), v, out);
     }
 }
 

@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 
-use nalgebra::{DMatrix, DVector};
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 
 use super::components::{FiniteSum, Logistic, Quadratics, TwoSided};
@@ -65,73 +64,34 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
     ]
 }
 
-/// The least value of a logistic regression, by Newton's method with damped steps.
-fn least(logistic: &Logistic) -> f64 {
-    let (n, d) = (logistic.len(), logistic.dimension());
-    let all: Vec<usize> = (0..n).collect();
-    let mut x = vec![0.0; d];
-    let mut gradient = vec![0.0; d];
-    for _ in 0..200 {
-        logistic.gradient(&x, &all, &mut gradient);
-        let mut hessian = DMatrix::zeros(d, d);
-        for j in 0..d {
-            let mut unit = vec![0.0; d];
-            unit[j] = 1.0;
-            logistic.hessian_product(&x, &all, &unit, hessian.column_mut(j).as_mut_slice());
-        }
-        let g = DVector::from_column_slice(&gradient);
-        let Some(factor) = hessian.cholesky() else { break };
-        let step = factor.solve(&g);
-        let decrement = g.dot(&step).sqrt();
-        x.iter_mut().zip(&step).for_each(|(x, s)| *x -= s / (1.0 + decrement));
-        if decrement < 1e-14 {
-            break;
-        }
-    }
-    logistic.value(&x)
-}
+impl World for Sum {
+    type Instance = Task;
+    /// The least value.
+    type Truth = f64;
 
-/// What is known of a sum.
-pub struct Minimum {
-    sum: Box<dyn FiniteSum>,
-    value: f64,
-}
-
-impl Sum {
-    fn make(self, seed: u64) -> (Box<dyn FiniteSum>, f64, Vec<f64>) {
+    fn draw(&self, seed: u64) -> Result<(Task, f64)> {
         let mut rng = Seeds::new(seed).stream("components");
-        match self {
+        let (sum, least, start): (Box<dyn FiniteSum>, f64, Vec<f64>) = match self {
             Sum::Quadratics(n) => {
-                let sum = Quadratics::draw(n, 5, &mut rng);
-                let value = sum.value(&sum.minimizer());
-                (Box::new(sum), value, vec![0.0; 5])
+                let sum = Quadratics::draw(*n, 5, &mut rng);
+                let least = sum.value(&sum.minimizer());
+                (Box::new(sum), least, vec![0.0; 5])
             }
             Sum::Logistic => {
                 let sum = Logistic::draw([2000, 50], 0.05, 1.0 / 2000.0, &mut rng);
-                let value = least(&sum);
-                (Box::new(sum), value, vec![0.0; 50])
+                let least = sum.least();
+                (Box::new(sum), least, vec![0.0; 50])
             }
             Sum::TwoSided => {
                 let sum = TwoSided { components: 64, left: 1.0, right: 0.1, slope: 1.0 };
                 (Box::new(sum), 0.0, vec![1.0])
             }
-        }
-    }
-}
-
-impl World for Sum {
-    type Instance = Task;
-    type Truth = Minimum;
-
-    fn draw(&self, seed: u64) -> Result<(Task, Minimum)> {
-        let (sum, value, start) = self.make(seed);
-        // Two copies: one that methods see, one to measure by.
-        let truth = Minimum { sum: self.make(seed).0, value };
-        Ok((Task { sum, start, seeds: Seeds::new(seed).child("method") }, truth))
+        };
+        Ok((Task { sum, start, seeds: Seeds::new(seed).child("method") }, least))
     }
 
-    fn measure(&self, _: &Task, truth: &Minimum, values: &[f64]) -> Vec<(&'static str, f64)> {
-        vec![("gap", gap(truth, values))]
+    fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
+        vec![("gap", (task.sum.value(values) - least).max(1e-16))]
     }
 
     fn metrics(&self) -> Vec<Metric> {
@@ -148,15 +108,11 @@ impl World for Sum {
     const SCORE: &'static str = "gap";
 
     /// The gap; nothing about it is random.
-    fn score(&self, _: &Task, truth: &Minimum, values: &[f64], _: &mut Rng) -> f64 {
-        gap(truth, values)
+    fn score(&self, task: &Task, least: &f64, values: &[f64], _: &mut Rng) -> f64 {
+        self.measure(task, least, values)[0].1
     }
 
     fn length(&self, instance: &Task) -> usize {
         instance.start.len()
     }
-}
-
-fn gap(truth: &Minimum, values: &[f64]) -> f64 {
-    (truth.sum.value(values) - truth.value).max(1e-16)
 }
