@@ -28,14 +28,18 @@ pub struct Step {
 impl Step {
     /// Stops if `residual`, of which `name` says what it is, is at most `tolerance`; breaks off if it is not finite.
     pub fn judged(residual: f64, tolerance: f64, name: &str) -> Self {
-        let done = if !residual.is_finite() {
-            Some(Reason::Diverged(format!("the {name} is no longer finite")))
-        } else if residual <= tolerance {
-            Some(Reason::Converged(format!("the {name} is at most {tolerance:e}")))
-        } else {
-            None
-        };
-        Step { residual, done }
+        let step = Step::going_on(residual, name);
+        if step.done.is_none() && residual <= tolerance {
+            let done = Some(Reason::Converged(format!("the {name} is at most {tolerance:e}")));
+            return Step { done, ..step };
+        }
+        step
+    }
+
+    /// Goes on, unless `residual`, of which `name` says what it is, is not finite: for algorithms without a stopping rule.
+    pub fn going_on(residual: f64, name: &str) -> Self {
+        let is_lost = !residual.is_finite();
+        Step { residual, done: is_lost.then(|| Reason::Diverged(format!("the {name} is no longer finite"))) }
     }
 }
 

@@ -14,7 +14,7 @@
 //!
 //! Source: Z. Shi et al., *AI-SARAH: Adaptive and Implicit Stochastic Recursive Gradient Methods*, arXiv:2102.09700.
 
-use quire_core::{About, Error, Options, Paper, Result};
+use quire_core::{About, Error, Options, Paper, Reason, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -109,13 +109,17 @@ impl Rule for AiSarah {
         ))
     }
 
-    fn step(&mut self, task: &Task, state: &mut State) -> Result<(u64, bool)> {
+    fn step(&mut self, task: &Task, state: &mut State) -> Result<(u64, Option<Reason>)> {
         let State { w, v, loop_started_at, delta, step_size, batches } = state;
         let Some(start) = *loop_started_at else {
             task.sum.gradient(w, &self.all, v);
             let square = dot(v, v);
             *loop_started_at = Some(square);
-            return Ok((self.all.len() as u64, square < self.options.tolerance));
+            let tolerance = self.options.tolerance;
+            let done = (square < tolerance).then(|| {
+                Reason::Converged(format!("the squared norm of the full gradient is below {tolerance:e}"))
+            });
+            return Ok((self.all.len() as u64, done));
         };
         let batch = batches.draw();
         task.sum.gradient(w, batch, &mut self.before);
@@ -146,7 +150,7 @@ impl Rule for AiSarah {
         if square < self.options.gamma * start {
             *loop_started_at = None;
         }
-        Ok((batch.len() as u64, false))
+        Ok((batch.len() as u64, None))
     }
 
     fn point(state: &State) -> &[f64] {

@@ -20,7 +20,7 @@ pub mod sarah;
 pub mod shuffling;
 pub mod svrg;
 
-use quire_core::{About, Entry, Options, Result, Seeds, options, state};
+use quire_core::{About, Entry, Options, Reason, Result, Seeds, options, state};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -66,11 +66,11 @@ pub trait Rule: Send + Sized + 'static {
     /// Options that do not suit the sum.
     fn new(task: &Task, options: Self::Options) -> Result<(Self, Self::State)>;
 
-    /// One step, or what leads up to steps; returns how many gradients of components it took, and whether the method is done.
+    /// One step, or what leads up to steps; returns how many gradients of components it took, and why the method is done, if it is.
     ///
     /// # Errors
     /// [`quire_core::Error::Diverged`] if it breaks down.
-    fn step(&mut self, task: &Task, state: &mut Self::State) -> Result<(u64, bool)>;
+    fn step(&mut self, task: &Task, state: &mut Self::State) -> Result<(u64, Option<Reason>)>;
 
     /// The point that the method would hand over.
     fn point(state: &Self::State) -> &[f64];
@@ -110,14 +110,14 @@ impl<R: Rule> Method<Task> for Passes<R> {
 impl<R: Rule> Solver<Task> for Passes<R> {
     fn iterate(&mut self, task: &Task) -> Result<Step> {
         self.taken.passes += 1;
-        let mut is_done = false;
-        while self.taken.gradients < self.taken.passes * self.taken.per_pass && !is_done {
+        let mut end = None;
+        while self.taken.gradients < self.taken.passes * self.taken.per_pass && end.is_none() {
             let (gradients, done) = self.rule.step(task, &mut self.state)?;
             self.taken.gradients += gradients;
-            is_done = done;
+            end = done;
         }
-        let norm = self.rule.norm(&self.state);
-        Ok(Step::judged(norm, if is_done { f64::MAX } else { -1.0 }, NORM))
+        let step = Step::going_on(self.rule.norm(&self.state), NORM);
+        Ok(Step { done: step.done.or(end), ..step })
     }
 
     fn values(&self) -> Vec<f64> {

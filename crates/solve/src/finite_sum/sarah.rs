@@ -2,7 +2,7 @@
 //!
 //! v = ∇f(w); then w ← w - α v and v ← ∇f_S(w⁺) - ∇f_S(w) + v, for so many steps, or (SARAH+) until ‖v‖² has fallen to a share of its beginning.
 
-use quire_core::{About, Error, Options, Result};
+use quire_core::{About, Error, Options, Reason, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,12 +86,12 @@ impl Rule for Sarah {
         ))
     }
 
-    fn step(&mut self, task: &Task, state: &mut State) -> Result<(u64, bool)> {
+    fn step(&mut self, task: &Task, state: &mut State) -> Result<(u64, Option<Reason>)> {
         let State { w, v, inner, batches } = state;
         let Some((left, start)) = *inner else {
             task.sum.gradient(w, &self.all, v);
             *inner = Some((self.inner_steps, dot(v, v)));
-            return Ok((self.all.len() as u64, false));
+            return Ok((self.all.len() as u64, None));
         };
         let batch = batches.draw();
         task.sum.gradient(w, batch, &mut self.before);
@@ -107,7 +107,7 @@ impl Rule for Sarah {
         }
         let has_fallen = self.options.gamma.is_some_and(|gamma| square < gamma * start);
         *inner = (left > 1 && !has_fallen).then_some((left - 1, start));
-        Ok((batch.len() as u64, false))
+        Ok((batch.len() as u64, None))
     }
 
     fn point(state: &State) -> &[f64] {

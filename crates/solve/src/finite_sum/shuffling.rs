@@ -7,7 +7,7 @@
 //! Source: see [`super::order`]. Pick it when the gradients of all components can be had again and again; GraB for smooth problems at small steps, and
 //! if a second vector a component is no burden.
 
-use quire_core::{About, Error, Options, Paper, Result};
+use quire_core::{About, Error, Options, Paper, Reason, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,7 @@ impl Rule for Shuffling {
         Ok((Shuffling { options, gradient: vec![0.0; d] }, state))
     }
 
-    fn step(&mut self, task: &Task, state: &mut State) -> Result<(u64, bool)> {
+    fn step(&mut self, task: &Task, state: &mut State) -> Result<(u64, Option<Reason>)> {
         let n = task.sum.len();
         if state.place == n {
             state.orders.begin();
@@ -154,7 +154,7 @@ impl Rule for Shuffling {
                 ));
             }
         }
-        Ok((taken, false))
+        Ok((taken, None))
     }
 
     fn point(state: &State) -> &[f64] {

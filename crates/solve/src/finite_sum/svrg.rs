@@ -2,7 +2,7 @@
 //!
 //! An outer loop sets the anchor w̃ = w and takes ∇f(w̃); an inner step is w ← w - α (∇f_S(w) - ∇f_S(w̃) + ∇f(w̃)).
 
-use quire_core::{About, Error, Options, Result};
+use quire_core::{About, Error, Options, Reason, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -87,12 +87,12 @@ impl Rule for Svrg {
         ))
     }
 
-    fn step(&mut self, task: &Task, state: &mut State) -> Result<(u64, bool)> {
+    fn step(&mut self, task: &Task, state: &mut State) -> Result<(u64, Option<Reason>)> {
         if state.left == 0 {
             state.anchor.copy_from_slice(&state.w);
             task.sum.gradient(&state.anchor, &self.all, &mut state.full);
             state.left = self.inner_steps;
-            return Ok((self.all.len() as u64, false));
+            return Ok((self.all.len() as u64, None));
         }
         let batch = state.batches.draw();
         task.sum.gradient(&state.w, batch, &mut self.here);
@@ -106,7 +106,7 @@ impl Rule for Svrg {
         if !state.norm.is_finite() {
             return Err(Error::Diverged("the gradient is no longer finite; take a smaller step_size".into()));
         }
-        Ok((taken, false))
+        Ok((taken, None))
     }
 
     fn point(state: &State) -> &[f64] {

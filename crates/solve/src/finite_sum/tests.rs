@@ -77,12 +77,13 @@ fn on_an_isotropic_quadratic_one_step_of_ai_sarah_is_the_solution() {
     let task = task(sum, vec![0.0; 2], 0);
     let options = AiSarahOptions { batch_size: 3, ..AiSarahOptions::default() };
     let (mut rule, mut state) = AiSarah::new(&task, options).unwrap();
-    assert_eq!(rule.step(&task, &mut state).unwrap(), (10, false));
-    assert_eq!(rule.step(&task, &mut state).unwrap(), (3, false));
+    assert_eq!(rule.step(&task, &mut state).unwrap(), (10, None));
+    assert_eq!(rule.step(&task, &mut state).unwrap(), (3, None));
     assert!((state.step_size - 0.25).abs() < 1e-15);
     assert!((state.w[0] - 1.0).abs() < 1e-14 && (state.w[1] - 2.0).abs() < 1e-14);
     // The next full gradient is zero: it says that it is done.
-    assert_eq!(rule.step(&task, &mut state).unwrap(), (10, true));
+    let (gradients, done) = rule.step(&task, &mut state).unwrap();
+    assert!(gradients == 10 && matches!(done, Some(Reason::Converged(_))));
 }
 
 #[test]

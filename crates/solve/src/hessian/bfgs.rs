@@ -66,7 +66,7 @@ impl Solver<Stream> for BfgsFit {
         self.seen += 1;
         let before = misfit(&self.p, &v, &h);
         update(&mut self.p, &v, &h);
-        Ok(Step::judged(before, -1.0, MISFIT))
+        Ok(Step::going_on(before, MISFIT))
     }
 
     fn values(&self) -> Vec<f64> {

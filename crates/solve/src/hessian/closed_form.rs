@@ -75,7 +75,7 @@ impl Solver<Stream> for ClosedForm {
         // P is not made for every pair: what is judged is whether the mean stays finite.
         let residual =
             if self.seen.is_power_of_two() { misfit(&self.p(), &v, &h) } else { self.mean[(0, 0)] };
-        Ok(Step::judged(residual, -1.0, MISFIT))
+        Ok(Step::going_on(residual, MISFIT))
     }
 
     fn values(&self) -> Vec<f64> {

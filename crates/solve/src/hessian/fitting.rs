@@ -110,7 +110,7 @@ impl Solver<Stream> for HessianFitting {
         if self.place.bound > 0.0 {
             step(self.options.geometry, &mut self.matrix, &pull, self.options.step_size / self.place.bound);
         }
-        Ok(Step::judged(misfit, -1.0, MISFIT))
+        Ok(Step::going_on(misfit, MISFIT))
     }
 
     fn values(&self) -> Vec<f64> {
