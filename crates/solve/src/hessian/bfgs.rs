@@ -3,11 +3,12 @@
 //! With h turned so that v·h > 0: P ← P + (v·h + hᵀ P h) v vᵀ/(v·h)² - (P h vᵀ + v hᵀ P)/(v·h).
 
 use nalgebra::{DMatrix, DVector};
-use quire_core::{About, Options, Result, Rng, state};
+use quire_core::{About, Options, Result, state};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fitting::misfit;
+use super::streams::Pairs;
 use super::{MISFIT, Stream, square, values};
 use crate::solver::{Method, Solver, Step};
 
@@ -21,8 +22,7 @@ impl Options for BfgsFitOptions {}
 /// The method.
 pub struct BfgsFit {
     p: DMatrix<f64>,
-    seen: u64,
-    pairs: Rng,
+    pairs: Pairs,
 }
 
 /// One update; a pair without curvature changes nothing.
@@ -56,35 +56,34 @@ impl Method<Stream> for BfgsFit {
 
     fn new(stream: &Stream, _: BfgsFitOptions) -> Result<Self> {
         let n = stream.dimension();
-        Ok(BfgsFit { p: DMatrix::identity(n, n), seen: 0, pairs: stream.pairs() })
+        Ok(BfgsFit { p: DMatrix::identity(n, n), pairs: Pairs::of(stream) })
     }
 }
 
 impl Solver<Stream> for BfgsFit {
     fn iterate(&mut self, stream: &Stream) -> Result<Step> {
-        let (v, h) = stream.draw(self.seen, &mut self.pairs);
-        self.seen += 1;
+        let (v, h) = self.pairs.next(stream);
         let before = misfit(&self.p, &v, &h);
         update(&mut self.p, &v, &h);
         Ok(Step::going_on(before, MISFIT))
     }
 
     fn values(&self) -> Vec<f64> {
-        values(&self.p, self.seen)
+        values(&self.p, self.pairs.seen())
     }
 
     fn work(&self) -> f64 {
-        self.seen as f64
+        self.pairs.seen() as f64
     }
 
     fn save(&self) -> Vec<u8> {
-        state::encode("bfgs-fit", &(self.p.as_slice(), self.seen, &self.pairs))
+        state::encode("bfgs-fit", &(self.p.as_slice(), &self.pairs))
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (p, seen, pairs): (Vec<f64>, u64, Rng) = state::decode("bfgs-fit", saved)?;
+        let (p, pairs): (Vec<f64>, Pairs) = state::decode("bfgs-fit", saved)?;
         self.p = square(self.p.nrows(), &p)?;
-        (self.seen, self.pairs) = (seen, pairs);
+        self.pairs = pairs;
         Ok(())
     }
 }

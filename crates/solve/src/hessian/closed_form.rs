@@ -3,12 +3,12 @@
 //! Its error falls as the root of one over the number of pairs, and no further than the window allows if old pairs are forgotten.
 
 use nalgebra::DMatrix;
-use quire_core::{About, Options, Result, Rng, options, state};
+use quire_core::{About, Options, Result, options, state};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::fitting::misfit;
-use super::{MISFIT, Stream, square, values};
+use super::streams::Pairs;
+use super::{Stream, square, values};
 use crate::solver::{Method, Solver, Step};
 
 /// Options of `closed-form-fit`.
@@ -33,8 +33,7 @@ pub struct ClosedForm {
     options: ClosedFormOptions,
     /// S, which begins as the identity.
     mean: DMatrix<f64>,
-    seen: u64,
-    pairs: Rng,
+    pairs: Pairs,
 }
 
 impl ClosedForm {
@@ -62,38 +61,37 @@ impl Method<Stream> for ClosedForm {
     fn new(stream: &Stream, options: ClosedFormOptions) -> Result<Self> {
         options::check(&options)?;
         let n = stream.dimension();
-        Ok(ClosedForm { options, mean: DMatrix::identity(n, n), seen: 0, pairs: stream.pairs() })
+        Ok(ClosedForm { options, mean: DMatrix::identity(n, n), pairs: Pairs::of(stream) })
     }
 }
 
 impl Solver<Stream> for ClosedForm {
     fn iterate(&mut self, stream: &Stream) -> Result<Step> {
-        let (v, h) = stream.draw(self.seen, &mut self.pairs);
-        let keep = ((self.seen + 1) as f64 / (self.seen + 2) as f64).min(self.options.memory);
-        self.seen += 1;
+        let seen = self.pairs.seen();
+        let (_, h) = self.pairs.next(stream);
+        let keep = ((seen + 1) as f64 / (seen + 2) as f64).min(self.options.memory);
+        // ‖h hᵀ - S‖² without making it.
+        let square = h.norm_squared().powi(2) - 2.0 * h.dot(&(&self.mean * &h)) + self.mean.norm_squared();
         self.mean.ger(1.0 - keep, &h, &h, keep);
-        // P is not made for every pair: what is judged is whether the mean stays finite.
-        let residual =
-            if self.seen.is_power_of_two() { misfit(&self.p(), &v, &h) } else { self.mean[(0, 0)] };
-        Ok(Step::going_on(residual, MISFIT))
+        Ok(Step::going_on((1.0 - keep) * square.max(0.0).sqrt(), "change of the mean"))
     }
 
     fn values(&self) -> Vec<f64> {
-        values(&self.p(), self.seen)
+        values(&self.p(), self.pairs.seen())
     }
 
     fn work(&self) -> f64 {
-        self.seen as f64
+        self.pairs.seen() as f64
     }
 
     fn save(&self) -> Vec<u8> {
-        state::encode("closed-form-fit", &(self.mean.as_slice(), self.seen, &self.pairs))
+        state::encode("closed-form-fit", &(self.mean.as_slice(), &self.pairs))
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (mean, seen, pairs): (Vec<f64>, u64, Rng) = state::decode("closed-form-fit", saved)?;
+        let (mean, pairs): (Vec<f64>, Pairs) = state::decode("closed-form-fit", saved)?;
         self.mean = square(self.mean.nrows(), &mean)?;
-        (self.seen, self.pairs) = (seen, pairs);
+        self.pairs = pairs;
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::geometries::{Geometry, pull, step};
+use super::streams::Pairs;
 use super::{MISFIT, Stream, square, values};
 use crate::solver::{Method, Solver, Step};
 
@@ -46,13 +47,12 @@ pub struct HessianFitting {
     options: HessianFittingOptions,
     place: Place,
     matrix: DMatrix<f64>,
-    pairs: Rng,
+    pairs: Pairs,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Place {
     bound: f64,
-    seen: u64,
     noise: Rng,
 }
 
@@ -85,17 +85,16 @@ impl Method<Stream> for HessianFitting {
         let n = stream.dimension();
         Ok(HessianFitting {
             options,
-            place: Place { bound: 0.0, seen: 0, noise: stream.seeds.stream("damping") },
+            place: Place { bound: 0.0, noise: stream.seeds.stream("damping") },
             matrix: DMatrix::identity(n, n),
-            pairs: stream.pairs(),
+            pairs: Pairs::of(stream),
         })
     }
 }
 
 impl Solver<Stream> for HessianFitting {
     fn iterate(&mut self, stream: &Stream) -> Result<Step> {
-        let (v, mut h) = stream.draw(self.place.seen, &mut self.pairs);
-        self.place.seen += 1;
+        let (v, mut h) = self.pairs.next(stream);
         if self.options.damping > 0.0 {
             for h in h.iter_mut() {
                 let noise: f64 = StandardNormal.sample(&mut self.place.noise);
@@ -114,11 +113,11 @@ impl Solver<Stream> for HessianFitting {
     }
 
     fn values(&self) -> Vec<f64> {
-        values(&self.p(), self.place.seen)
+        values(&self.p(), self.pairs.seen())
     }
 
     fn work(&self) -> f64 {
-        self.place.seen as f64
+        self.pairs.seen() as f64
     }
 
     fn save(&self) -> Vec<u8> {
@@ -126,7 +125,7 @@ impl Solver<Stream> for HessianFitting {
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (place, matrix, pairs): (Place, Vec<f64>, Rng) = state::decode("hessian-fitting", saved)?;
+        let (place, matrix, pairs): (Place, Vec<f64>, Pairs) = state::decode("hessian-fitting", saved)?;
         self.matrix = square(self.matrix.nrows(), &matrix)?;
         (self.place, self.pairs) = (place, pairs);
         Ok(())

@@ -8,10 +8,11 @@
 
 use std::sync::Arc;
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut, DVector};
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
 
 use super::METHODS;
 use crate::problem::{Said, SolveProblem, World};
@@ -38,11 +39,6 @@ impl Stream {
         self.hessian.nrows()
     }
 
-    /// Where pairs are drawn from; a method that goes through the stream keeps it.
-    pub fn pairs(&self) -> Rng {
-        self.seeds.stream("pairs")
-    }
-
     /// u of pair `index`.
     fn drift(&self, index: u64) -> DVector<f64> {
         let mut rng = self.seeds.nth("drift", index).stream("drift");
@@ -61,22 +57,6 @@ impl Stream {
         hessian
     }
 
-    /// Pair `index` of the stream.
-    pub fn draw(&self, index: u64, pairs: &mut Rng) -> (DVector<f64>, DVector<f64>) {
-        let n = self.dimension();
-        let mut normal = || DVector::from_fn(n, |_, _| Distribution::<f64>::sample(&StandardNormal, pairs));
-        let (v, noise) = (normal(), normal());
-        let mut h = &self.hessian * &v;
-        if self.drifts {
-            for past in 0..=index {
-                let u = self.drift(past);
-                h.axpy(u.dot(&v), &u, 1.0);
-            }
-        }
-        h.axpy(self.noise, &noise, 1.0);
-        (v, h)
-    }
-
     /// (E h hᵀ)^½ when pair `index` is drawn: what P is to invert.
     pub fn target(&self, index: u64) -> DMatrix<f64> {
         let hessian = self.hessian_at(index);
@@ -84,6 +64,43 @@ impl Stream {
         let eigen = (&hessian * &hessian + DMatrix::identity(n, n) * self.noise.powi(2)).symmetric_eigen();
         let roots = eigen.eigenvalues.map(|value| value.max(0.0).sqrt());
         &eigen.eigenvectors * DMatrix::from_diagonal(&roots) * eigen.eigenvectors.transpose()
+    }
+}
+
+/// A place in a stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pairs {
+    /// H as it is now, `[n, n]`.
+    hessian: Vec<f64>,
+    seen: u64,
+    rng: Rng,
+}
+
+impl Pairs {
+    /// Before the first pair.
+    pub fn of(stream: &Stream) -> Self {
+        let hessian = stream.hessian.as_slice().to_vec();
+        Pairs { hessian, seen: 0, rng: stream.seeds.stream("pairs") }
+    }
+
+    /// Pairs seen.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// The next pair, v and h.
+    pub fn next(&mut self, stream: &Stream) -> (DVector<f64>, DVector<f64>) {
+        let n = stream.dimension();
+        if stream.drifts {
+            let u = stream.drift(self.seen);
+            DMatrixViewMut::from_slice(&mut self.hessian, n, n).ger(1.0, &u, &u, 1.0);
+        }
+        self.seen += 1;
+        let mut normal =
+            || DVector::from_fn(n, |_, _| Distribution::<f64>::sample(&StandardNormal, &mut self.rng));
+        let (v, noise) = (normal(), normal());
+        let h = DMatrixView::from_slice(&self.hessian, n, n) * &v + noise * stream.noise;
+        (v, h)
     }
 }
 
