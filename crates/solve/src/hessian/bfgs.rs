@@ -7,7 +7,6 @@ use quire_core::{About, Options, Result, state};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::fitting::misfit;
 use super::streams::Pairs;
 use super::{MISFIT, Stream, square, values};
 use crate::solver::{Method, Solver, Step};
@@ -63,7 +62,7 @@ impl Method<Stream> for BfgsFit {
 impl Solver<Stream> for BfgsFit {
     fn iterate(&mut self, stream: &Stream) -> Result<Step> {
         let (v, h) = self.pairs.next(stream);
-        let before = misfit(&self.p, &v, &h);
+        let before = (&self.p * &h - &v).norm();
         update(&mut self.p, &v, &h);
         Ok(Step::going_on(before, MISFIT))
     }

@@ -60,6 +60,12 @@ impl HessianFitting {
     fn p(&self) -> DMatrix<f64> {
         if self.options.geometry.fits_p() { self.matrix.clone() } else { self.matrix.tr_mul(&self.matrix) }
     }
+
+    /// P h, without making P.
+    fn p_times(&self, h: &DVector<f64>) -> DVector<f64> {
+        let mh = &self.matrix * h;
+        if self.options.geometry.fits_p() { mh } else { self.matrix.tr_mul(&mh) }
+    }
 }
 
 impl Method<Stream> for HessianFitting {
@@ -105,7 +111,7 @@ impl Solver<Stream> for HessianFitting {
         let pull = pull(self.options.geometry, &self.matrix, &v, &h).ok_or_else(singular)?;
         let smoothing = self.options.smoothing;
         self.place.bound = (smoothing * self.place.bound + (1.0 - smoothing) * pull.bound).max(pull.bound);
-        let misfit = misfit(&self.p(), &v, &h);
+        let misfit = (self.p_times(&h) - &v).norm();
         if self.place.bound > 0.0 {
             step(self.options.geometry, &mut self.matrix, &pull, self.options.step_size / self.place.bound);
         }
@@ -130,9 +136,4 @@ impl Solver<Stream> for HessianFitting {
         (self.place, self.pairs) = (place, pairs);
         Ok(())
     }
-}
-
-/// ‖P h - v‖.
-pub(super) fn misfit(p: &DMatrix<f64>, v: &DVector<f64>, h: &DVector<f64>) -> f64 {
-    (p * h - v).norm()
 }
