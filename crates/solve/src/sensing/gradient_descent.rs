@@ -3,12 +3,11 @@
 //! It recovers the matrix too, but a direction of singular value σ grows at a rate of σ², so that the time is polynomial in the condition number.
 
 use nalgebra::DMatrix;
-use quire_core::{About, Error, Options, Result, options, state};
+use quire_core::{About, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{RESIDUAL, Start, Task, values};
-use crate::solver::{Method, Solver, Step};
+use super::{Rule, Start, Task};
 
 /// Options of `sensing-gd`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,13 +35,9 @@ impl Default for GradientDescentOptions {
 impl Options for GradientDescentOptions {}
 
 /// The method.
-pub struct GradientDescent {
-    options: GradientDescentOptions,
-    x: DMatrix<f64>,
-    gradients: u64,
-}
+pub struct GradientDescent;
 
-impl Method<Task> for GradientDescent {
+impl Rule for GradientDescent {
     type Options = GradientDescentOptions;
 
     const ABOUT: About = About {
@@ -56,42 +51,17 @@ impl Method<Task> for GradientDescent {
         tuned: "",
     };
 
-    fn new(task: &Task, options: GradientDescentOptions) -> Result<Self> {
-        options::check(&options)?;
-        Ok(GradientDescent { x: task.start(options.start, options.initial_scale), options, gradients: 0 })
-    }
-}
-
-impl Solver<Task> for GradientDescent {
-    fn iterate(&mut self, task: &Task) -> Result<Step> {
-        let (gradient, residual) = task.gradient(&self.x)?;
-        self.gradients += 1;
-        let judged = Step::judged(residual, self.options.tolerance, RESIDUAL);
-        if judged.done.is_none() {
-            self.x -= gradient * (self.options.step_size / (task.scale * task.scale));
-        }
-        Ok(judged)
+    fn setting(options: &GradientDescentOptions) -> (Start, f64, f64) {
+        (options.start, options.initial_scale, options.tolerance)
     }
 
-    fn values(&self) -> Vec<f64> {
-        values(&self.x)
-    }
-
-    fn work(&self) -> f64 {
-        self.gradients as f64
-    }
-
-    fn save(&self) -> Vec<u8> {
-        state::encode("sensing-gd", &(values(&self.x), self.gradients))
-    }
-
-    fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (x, gradients): (Vec<f64>, u64) = state::decode("sensing-gd", saved)?;
-        if x.len() != self.x.len() {
-            return Err(Error::Resume("the saved factor has another shape".into()));
-        }
-        self.x = DMatrix::from_row_slice(self.x.nrows(), self.x.ncols(), &x);
-        self.gradients = gradients;
-        Ok(())
+    fn step(
+        options: &GradientDescentOptions,
+        task: &Task,
+        x: &DMatrix<f64>,
+        gradient: &DMatrix<f64>,
+        _residual: f64,
+    ) -> Result<DMatrix<f64>> {
+        Ok(x - gradient * (options.step_size / (task.scale * task.scale)))
     }
 }

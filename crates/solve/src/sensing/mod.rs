@@ -14,14 +14,14 @@ pub mod measurements;
 pub mod scaled_gd;
 
 use nalgebra::DMatrix;
-use quire_core::{Entry, Error, Result, Rng, Seeds};
+use quire_core::{About, Entry, Error, Options, Result, Rng, Seeds, options, state};
 use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use measurements::{Operator, problems};
 
-use crate::solver::{Make, entry};
+use crate::solver::{Make, Method, Solver, Step, entry};
 use crate::vectors::norm;
 
 /// Measurements, and what is assumed of the matrix.
@@ -41,8 +41,10 @@ pub struct Task {
 }
 
 /// The methods of this family.
-pub const METHODS: &[Entry<Make<Task>>] =
-    &[entry::<Task, scaled_gd::ScaledGd>(), entry::<Task, gradient_descent::GradientDescent>()];
+pub const METHODS: &[Entry<Make<Task>>] = &[
+    entry::<Task, Factored<scaled_gd::ScaledGd>>(),
+    entry::<Task, Factored<gradient_descent::GradientDescent>>(),
+];
 
 /// What their residual is.
 const RESIDUAL: &str = "relative residual of the measurements";
@@ -92,9 +94,82 @@ impl Task {
     }
 }
 
-/// X row by row.
-fn values(x: &DMatrix<f64>) -> Vec<f64> {
-    x.transpose().as_slice().to_vec()
+/// How a method moves the factor.
+pub trait Rule: Send + Sized + 'static {
+    /// Its options.
+    type Options: Options + Send;
+
+    /// Name, summary, source.
+    const ABOUT: About;
+
+    /// Where X begins and at what scale, and the residual at which it has arrived.
+    fn setting(options: &Self::Options) -> (Start, f64, f64);
+
+    /// The next X, from the gradient at X and the relative residual there.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if there is none.
+    fn step(
+        options: &Self::Options,
+        task: &Task,
+        x: &DMatrix<f64>,
+        gradient: &DMatrix<f64>,
+        residual: f64,
+    ) -> Result<DMatrix<f64>>;
+}
+
+/// A method at work: its factor, and how often the gradient was evaluated.
+pub struct Factored<R: Rule> {
+    options: R::Options,
+    x: DMatrix<f64>,
+    gradients: u64,
+}
+
+impl<R: Rule> Method<Task> for Factored<R> {
+    type Options = R::Options;
+
+    const ABOUT: About = R::ABOUT;
+
+    fn new(task: &Task, options: R::Options) -> Result<Self> {
+        options::check(&options)?;
+        let (start, scale, _) = R::setting(&options);
+        Ok(Factored { x: task.start(start, scale), options, gradients: 0 })
+    }
+}
+
+impl<R: Rule> Solver<Task> for Factored<R> {
+    fn iterate(&mut self, task: &Task) -> Result<Step> {
+        let (gradient, residual) = task.gradient(&self.x)?;
+        self.gradients += 1;
+        let (.., tolerance) = R::setting(&self.options);
+        let judged = Step::judged(residual, tolerance, RESIDUAL);
+        if judged.done.is_none() {
+            self.x = R::step(&self.options, task, &self.x, &gradient, residual)?;
+        }
+        Ok(judged)
+    }
+
+    fn values(&self) -> Vec<f64> {
+        self.x.transpose().as_slice().to_vec()
+    }
+
+    fn work(&self) -> f64 {
+        self.gradients as f64
+    }
+
+    fn save(&self) -> Vec<u8> {
+        state::encode(R::ABOUT.name, &(self.values(), self.gradients))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        let (x, gradients): (Vec<f64>, u64) = state::decode(R::ABOUT.name, saved)?;
+        if x.len() != self.x.len() {
+            return Err(Error::Resume("the saved factor has another shape".into()));
+        }
+        self.x = DMatrix::from_row_slice(self.x.nrows(), self.x.ncols(), &x);
+        self.gradients = gradients;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

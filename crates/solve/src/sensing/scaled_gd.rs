@@ -10,12 +10,11 @@
 //! the paper's theory has constants that it does not name.
 
 use nalgebra::DMatrix;
-use quire_core::{About, Error, Options, Paper, Result, options, state};
+use quire_core::{About, Error, Options, Paper, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{RESIDUAL, Start, Task, values};
-use crate::solver::{Method, Solver, Step};
+use super::{Rule, Start, Task};
 use crate::vectors::norm;
 
 /// What λ is.
@@ -66,11 +65,7 @@ impl Default for ScaledGdOptions {
 impl Options for ScaledGdOptions {}
 
 /// The method.
-pub struct ScaledGd {
-    options: ScaledGdOptions,
-    x: DMatrix<f64>,
-    gradients: u64,
-}
+pub struct ScaledGd;
 
 /// One step: X - η G (Xᵀ X + λ I)⁻¹ with G the gradient; `None` if the matrix to be inverted is singular.
 pub fn step(x: &DMatrix<f64>, gradient: &DMatrix<f64>, step_size: f64, damping: f64) -> Option<DMatrix<f64>> {
@@ -80,7 +75,7 @@ pub fn step(x: &DMatrix<f64>, gradient: &DMatrix<f64>, step_size: f64, damping: 
     Some(x - direction * step_size)
 }
 
-impl Method<Task> for ScaledGd {
+impl Rule for ScaledGd {
     type Options = ScaledGdOptions;
 
     const ABOUT: About = About {
@@ -98,54 +93,27 @@ impl Method<Task> for ScaledGd {
         tuned: "",
     };
 
-    fn new(task: &Task, options: ScaledGdOptions) -> Result<Self> {
-        options::check(&options)?;
-        Ok(ScaledGd { x: task.start(options.start, options.initial_scale), options, gradients: 0 })
+    fn setting(options: &ScaledGdOptions) -> (Start, f64, f64) {
+        (options.start, options.initial_scale, options.tolerance)
     }
-}
 
-impl Solver<Task> for ScaledGd {
-    fn iterate(&mut self, task: &Task) -> Result<Step> {
-        let (gradient, residual) = task.gradient(&self.x)?;
-        self.gradients += 1;
-        let judged = Step::judged(residual, self.options.tolerance, RESIDUAL);
-        if judged.done.is_some() {
-            return Ok(judged);
-        }
-        let size = norm(&task.observed);
-        let damping = self.options.damping_factor
-            * match self.options.damping {
+    fn step(
+        options: &ScaledGdOptions,
+        task: &Task,
+        x: &DMatrix<f64>,
+        gradient: &DMatrix<f64>,
+        residual: f64,
+    ) -> Result<DMatrix<f64>> {
+        let damping = options.damping_factor
+            * match options.damping {
                 Damping::Constant => task.smallest,
                 // The root of f = ¼ ‖A(X Xᵀ) - y‖².
-                Damping::Loss => 0.5 * residual * size,
+                Damping::Loss => 0.5 * residual * norm(&task.observed),
             };
-        self.x = step(&self.x, &gradient, self.options.step_size, damping).ok_or_else(|| {
+        step(x, gradient, options.step_size, damping).ok_or_else(|| {
             Error::Diverged(
                 "XᵀX is singular and nothing damps it; give damping_factor a positive value".into(),
             )
-        })?;
-        Ok(judged)
-    }
-
-    fn values(&self) -> Vec<f64> {
-        values(&self.x)
-    }
-
-    fn work(&self) -> f64 {
-        self.gradients as f64
-    }
-
-    fn save(&self) -> Vec<u8> {
-        state::encode("scaled-gd", &(values(&self.x), self.gradients))
-    }
-
-    fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (x, gradients): (Vec<f64>, u64) = state::decode("scaled-gd", saved)?;
-        if x.len() != self.x.len() {
-            return Err(Error::Resume("the saved factor has another shape".into()));
-        }
-        self.x = DMatrix::from_row_slice(self.x.nrows(), self.x.ncols(), &x);
-        self.gradients = gradients;
-        Ok(())
+        })
     }
 }

@@ -85,9 +85,9 @@ fn the_number_of_iterations_hardly_depends_on_the_condition_but_gradient_descent
         let (task, truth) = world.draw(0).unwrap();
         let mut solver: Box<dyn Solver<Task>> = if scaled {
             let options = ScaledGdOptions { damping_factor: 0.01, ..ScaledGdOptions::default() };
-            Box::new(ScaledGd::new(&task, options).unwrap())
+            Box::new(Factored::<ScaledGd>::new(&task, options).unwrap())
         } else {
-            Box::new(GradientDescent::new(&task, GradientDescentOptions::default()).unwrap())
+            Box::new(Factored::<GradientDescent>::new(&task, GradientDescentOptions::default()).unwrap())
         };
         let values = solve(&mut *solver, &task, iterations).values;
         world.measure(&task, &truth, &values)[0].1
@@ -106,7 +106,7 @@ fn with_the_rank_known_the_error_goes_to_zero() {
     let (task, truth) = world.draw(1).unwrap();
     let options =
         ScaledGdOptions { start: Start::Spectral, damping_factor: 0.0, ..ScaledGdOptions::default() };
-    let found = solve(&mut ScaledGd::new(&task, options).unwrap(), &task, 400);
+    let found = solve(&mut Factored::<ScaledGd>::new(&task, options).unwrap(), &task, 400);
     assert!(found.is_converged(), "{}", found.reason);
     assert!(world.measure(&task, &truth, &found.values)[0].1 < 1e-10);
 }
