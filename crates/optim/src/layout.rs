@@ -41,6 +41,9 @@ impl Block {
     }
 }
 
+/// Where a weight matrix lies in the flat buffer, and its shape `[in, out]`.
+pub type Weight = (Range<usize>, [usize; 2]);
+
 /// The weight matrices of a block, `[inputs, outputs]` each and row-major.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Matrices {
@@ -88,6 +91,22 @@ impl Layout {
     /// The blocks in the order of the buffer.
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// The weight matrices that `is_wanted`, each with its shape `[in, out]` and where it lies; and where everything else lies, neighbors together.
+    pub fn split(&self, is_wanted: impl Fn([usize; 2]) -> bool) -> (Vec<Weight>, Vec<Range<usize>>) {
+        let (mut weights, mut rest) = (Vec::new(), Vec::<Range<usize>>::new());
+        for block in &self.blocks {
+            match (block.matrices(), rest.last_mut()) {
+                (Some(matrices), _) if is_wanted([matrices.inputs, matrices.outputs]) => {
+                    let shape = [matrices.inputs, matrices.outputs];
+                    weights.extend(matrices.ranges().map(|range| (range, shape)));
+                }
+                (_, Some(last)) if last.end == block.offset => last.end = block.range().end,
+                _ => rest.push(block.range()),
+            }
+        }
+        (weights, rest)
     }
 
     /// The block with this name.

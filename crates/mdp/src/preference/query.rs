@@ -81,7 +81,13 @@ mod tests {
         let (mut asked, mut early) = (0, 0);
         for round in 0..1_000 {
             let rule = Query::Random { labels: 100 };
-            if rule.asks(true, || unreachable!(), asked, (round, 1_000), &mut rng) {
+            if rule.asks(
+                true,
+                || panic!("a random question asks for no disagreement"),
+                asked,
+                (round, 1_000),
+                &mut rng,
+            ) {
                 asked += 1;
                 early += u64::from(round < 500);
             }

@@ -27,7 +27,7 @@ use serde_bytes::ByteBuf;
 pub use orthogonal::{Coefficients, Normalization, Orthogonalizer};
 
 use crate::adam::{Adam, AdamwOptions};
-use crate::layout::Matrices;
+use crate::layout::Weight;
 use crate::optimizer::{Rule, StepInfo, decode, encode, replace};
 use crate::options::{check_common, check_range};
 use crate::{Float, Layout, Schedule};
@@ -137,14 +137,6 @@ muon_options! {
     TurboMuonOptions, 4, Normalization::Rows, Coefficients::Turbo
 }
 
-/// A weight `[in, out]` in the flat buffer.
-#[derive(Debug, Clone)]
-struct Weight {
-    range: Range<usize>,
-    inputs: usize,
-    outputs: usize,
-}
-
 /// The rule of both.
 #[derive(Debug)]
 pub struct Muon<F> {
@@ -173,21 +165,10 @@ impl<F: Float> Muon<F> {
         [momentum, look_ahead, weight_decay]: [f64; 3],
         auxiliary: f64,
     ) -> Self {
-        let mut weights = Vec::new();
-        let mut rest: Vec<Range<usize>> = Vec::new();
-        for block in layout.blocks() {
-            match (block.matrices(), rest.last_mut()) {
-                (Some(Matrices { inputs, outputs, .. }), _) if inputs.min(outputs) >= smallest_side => {
-                    let ranges = block.matrices().into_iter().flat_map(Matrices::ranges);
-                    weights.extend(ranges.map(|range| Weight { range, inputs, outputs }));
-                }
-                (_, Some(last)) if last.end == block.offset => last.end = block.range().end,
-                _ => rest.push(block.range()),
-            }
-        }
+        let (weights, rest) = layout.split(|[inputs, outputs]| inputs.min(outputs) >= smallest_side);
         // beta2 and epsilon of the papers' AdamW.
         let adam = AdamwOptions { beta2: 0.95, epsilon: 1e-10, weight_decay, ..AdamwOptions::default() };
-        let len = weights.iter().map(|weight| weight.range.len());
+        let len = weights.iter().map(|(range, _)| range.len());
         Muon {
             momentum,
             look_ahead,
@@ -212,7 +193,7 @@ impl<F: Float> Rule<F> for Muon<F> {
         let (ahead, behind) = (F::from_f64(self.look_ahead), F::from_f64(1.0 - self.look_ahead));
         let shrink = F::from_f64(1.0 - step.learning_rate * self.weight_decay);
         let mut buffer = &mut self.buffer[..];
-        for Weight { range, inputs, outputs } in &self.weights {
+        for &(ref range, [inputs, outputs]) in &self.weights {
             let (params, gradient) = (&mut params[range.clone()], &gradient[range.clone()]);
             let (momentum, others) = buffer.split_at_mut(range.len());
             buffer = others;
@@ -222,7 +203,6 @@ impl<F: Float> Rule<F> for Muon<F> {
                 *u = behind * g + ahead * *m;
             }
             // Rows are to be the shorter side; of a square matrix they are the outputs, as in the papers' code.
-            let (inputs, outputs) = (*inputs, *outputs);
             let rate = F::from_f64(step.learning_rate * (outputs as f64 / inputs as f64).max(1.0).sqrt());
             if inputs < outputs {
                 self.orthogonalizer.orthogonalize(direction, [inputs, outputs]);

@@ -30,17 +30,8 @@ pub struct Kronecker<F> {
 impl<F: Float> Kronecker<F> {
     /// For the tensors of `layout`; weights with a side above `largest_side` get a diagonal.
     pub fn new(layout: &Layout, largest_side: usize) -> Self {
-        let (mut weights, mut rest) = (Vec::new(), Vec::<Range<usize>>::new());
-        for block in layout.blocks() {
-            match (block.matrices(), rest.last_mut()) {
-                (Some(matrices), _) if matrices.inputs.max(matrices.outputs) <= largest_side => {
-                    let shape = [matrices.inputs, matrices.outputs];
-                    weights.extend(matrices.ranges().map(|range| (range, Factors::new(shape))));
-                }
-                (_, Some(last)) if last.end == block.offset => last.end = block.range().end,
-                _ => rest.push(block.range()),
-            }
-        }
+        let (weights, rest) = layout.split(|[inputs, outputs]| inputs.max(outputs) <= largest_side);
+        let weights = weights.into_iter().map(|(range, shape)| (range, Factors::new(shape))).collect();
         let rest = rest.into_iter().map(|range| (range.clone(), Diagonal::new(range.len()))).collect();
         Kronecker { weights, rest }
     }
