@@ -32,7 +32,7 @@ pub use problem::{Direction, Metric, Problem, ProblemCard};
 pub use registry::{Registry, Wing};
 pub use run::{Evaluation, Progress, Reason, Run, RunSpec};
 pub use seed::{Rng, Seeds};
-pub use trace::{Point, Trace};
+pub use trace::{Point, Trace, is_record_due};
 
 /// The version of Quire, as written into artefacts and stores.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

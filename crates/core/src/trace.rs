@@ -47,3 +47,25 @@ impl Trace {
         self.points.iter().rev().find(|point| point.metric == metric).map(|point| point.value)
     }
 }
+
+/// Whether step `step` (from 1) of `budget` is one to record, if there are to be `records` points, as evenly spaced as can be: true
+/// for every step if there are fewer, and always for the last.
+pub fn is_record_due(step: u64, budget: u64, records: u64) -> bool {
+    let reached = |step: u64| u128::from(step) * u128::from(records) / u128::from(budget);
+    reached(step) > reached(step - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_spread_evenly_and_the_last_step_is_one() {
+        let due = |budget, records| {
+            (1..=budget).filter(|&step| is_record_due(step, budget, records)).collect::<Vec<_>>()
+        };
+        assert_eq!(due(10, 4), [3, 5, 8, 10]);
+        assert_eq!(due(3, 100), [1, 2, 3]);
+        assert!(is_record_due(u64::MAX, u64::MAX, 100));
+    }
+}

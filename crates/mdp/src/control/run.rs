@@ -1,8 +1,8 @@
 //! A run of control: a hundred independent learners, so that one run shows a curve and not a single life.
 
 use quire_core::{
-    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes,
-    state,
+    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, is_record_due,
+    number_bytes, state,
 };
 use serde::{Deserialize, Serialize};
 
@@ -71,8 +71,7 @@ impl ControlRun {
         self.place.counted += LEARNERS as u64;
         self.place.episode += 1;
         let (episode, budget) = (self.place.episode, self.budget);
-        let share = |episode: u64| u128::from(episode) * u128::from(RECORDS) / u128::from(budget);
-        if share(episode) > share(episode - 1) || episode == budget {
+        if is_record_due(episode, budget, RECORDS) {
             trace.record(episode, "left", self.place.left as f64 / self.place.counted as f64);
             let mut bias = 0.0;
             for learner in &self.learners {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, is_record_due,
+    state,
 };
 use serde::{Deserialize, Serialize};
 
@@ -91,10 +92,7 @@ impl ExploreRun {
         }
         self.place.episode += 1;
         let (episode, budget) = (self.place.episode, self.budget);
-        // Every hundredth of the run, and always at its end.
-        let crossed = (u128::from(episode) * u128::from(RECORDS) / u128::from(budget))
-            > (u128::from(episode - 1) * u128::from(RECORDS) / u128::from(budget));
-        if crossed || episode == budget {
+        if is_record_due(episode, budget, RECORDS) {
             trace.record(episode, "regret", self.place.regret);
             trace.record(episode, "return", self.place.last_value);
         }

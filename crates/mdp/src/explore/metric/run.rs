@@ -1,7 +1,8 @@
 //! A run: episode after episode of `ball-2d`, scored by the returns that were earned.
 
 use quire_core::{
-    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+    Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, is_record_due,
+    state,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,9 +85,7 @@ impl MetricRun {
         place.episode += 1;
         place.regret += OPTIMAL_RETURN - earned;
         place.since = (place.since.0 + earned, place.since.1 + 1);
-        // Every hundredth of the run, and always at its end.
-        let hundredth = |episode: u64| u128::from(episode) * u128::from(RECORDS) / u128::from(*budget);
-        if hundredth(place.episode) > hundredth(place.episode - 1) {
+        if is_record_due(place.episode, *budget, RECORDS) {
             trace.record(place.episode, "regret", place.regret);
             trace.record(place.episode, "return", place.since.0 / place.since.1 as f64);
             trace.record(place.episode, "cells", explorer.cells() as f64);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use quire_core::{
     Artefact, Direction, Entry, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
-    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, state,
+    Reason, Result, Rng, Run, RunSpec, Seeds, Trace, is_record_due, state,
 };
 use serde::{Deserialize, Serialize};
 
@@ -203,14 +203,13 @@ impl GroupRun {
 
 impl Run for GroupRun {
     fn step(&mut self, trace: &mut Trace) -> Result<Progress> {
-        let budget = self.budget;
-        let place = |epoch: u64| u128::from(epoch) * u128::from(RECORDS) / u128::from(budget);
-        let before = place(self.place.epoch);
+        let before = self.place.epoch;
         if self.place.epoch < self.budget && !self.learner.finished() {
             self.epoch()?;
         }
         let done = self.place.epoch == self.budget || self.learner.finished();
-        if done || place(self.place.epoch) > before {
+        let advanced = self.place.epoch > before;
+        if done || advanced && is_record_due(self.place.epoch, self.budget, RECORDS) {
             self.record(trace);
         }
         Ok(if self.learner.finished() {
