@@ -133,9 +133,8 @@ impl BayesUcbvi {
     fn sample_posteriors(&mut self) {
         let samples = self.options.samples;
         for (pair, draws) in self.draws.iter_mut().enumerate() {
-            let (state, action) = (pair / self.setting.actions, pair % self.setting.actions);
-            let visits = self.counts.visits(state, action);
-            let successors = self.counts.successors(state, action);
+            let visits = self.counts.visits(pair);
+            let successors = self.counts.successors(pair);
             draws.weights.clear();
             let concentrations = successors.iter().map(|&(_, n)| n as f64).chain([self.options.prior_weight]);
             for concentration in concentrations.filter(|_| visits > 0) {
@@ -166,29 +165,29 @@ impl Explorer for BayesUcbvi {
             setting,
             policy,
             |_| f64::INFINITY,
-            |stage, state, action, later| {
-                let pair = state * setting.actions + action;
-                let known = if options.known_rewards { setting.rewards[pair] } else { 0.0 };
+            |greatest, later, values| {
                 // V̄_{h+1}(s₀): r₀ for each step after this one.
-                let optimistic = options.prior_reward * (setting.greatest_return(stage) - 1.0);
-                let visits = counts.visits(state, action);
-                if visits == 0 {
-                    let reward = if options.known_rewards { known } else { 1.0 };
-                    return reward + optimistic;
+                let optimistic = options.prior_reward * (greatest - 1.0);
+                for (pair, value) in values.iter_mut().enumerate() {
+                    let known = if options.known_rewards { setting.rewards[pair] } else { 0.0 };
+                    let visits = counts.visits(pair);
+                    if visits == 0 {
+                        *value = optimistic + if options.known_rewards { known } else { 1.0 };
+                        continue;
+                    }
+                    let draws = &draws[pair];
+                    if draws.rewards.is_empty() {
+                        sampled.fill(0.0);
+                    } else {
+                        sampled.copy_from_slice(&draws.rewards);
+                    }
+                    let seen = counts.successors(pair).iter().map(|&(next, _)| later[next as usize]);
+                    let rows = draws.weights.chunks_exact(options.samples);
+                    for (weights, value) in rows.zip(seen.chain([optimistic])) {
+                        sampled.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight * value);
+                    }
+                    *value = known + order_statistic(sampled, quantile_level(options.quantile, visits));
                 }
-                let draws = &draws[pair];
-                if draws.rewards.is_empty() {
-                    sampled.fill(0.0);
-                } else {
-                    sampled.copy_from_slice(&draws.rewards);
-                }
-                let values = counts.successors(state, action).iter().map(|&(next, _)| later[next as usize]);
-                for (weights, value) in
-                    draws.weights.chunks_exact(options.samples).zip(values.chain([optimistic]))
-                {
-                    sampled.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight * value);
-                }
-                known + order_statistic(sampled, quantile_level(options.quantile, visits))
             },
         );
     }

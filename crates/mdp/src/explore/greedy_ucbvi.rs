@@ -79,15 +79,15 @@ impl Explorer for GreedyUcbvi {
             let ceiling = upper.ceiling(stage);
             for state in 0..setting.states {
                 for action in 0..setting.actions {
-                    let visits = counts.visits(state, action);
+                    let pair = state * setting.actions + action;
+                    let visits = counts.visits(pair);
                     let at = upper.index(stage, state, action);
                     upper.q[at] = if visits == 0 {
                         ceiling
                     } else {
                         let bonus =
                             Bonus::Simplified.value(options.scale, visits as f64, ceiling, 0.0).min(ceiling);
-                        let reward = setting.rewards[state * setting.actions + action];
-                        reward + counts.mean(state, action, &later) + bonus
+                        setting.rewards[pair] + counts.mean(pair, &later) + bonus
                     };
                 }
             }

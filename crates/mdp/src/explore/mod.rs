@@ -117,29 +117,31 @@ pub const METHODS: &[Entry<Make>] = &[
     entry::<linear::epsilon_greedy_lsvi::EpsilonGreedyLsvi>(),
 ];
 
-/// Backward induction over any optimistic or sampled Q: fills `policy` (`[H, S]`) with its greedy actions. `q` gives
-/// Q_h(s, a) from (stage, state, action, V_{h+1}); of equal actions the first is taken. `ceiling(stage)` bounds V.
+/// Backward induction over any optimistic or sampled Q: fills `policy` (`[H, S]`) with its greedy actions, of equal ones the
+/// first. `q(greatest, later, values)` writes Q_h (`[S, A]`) given the greatest return from stage h on and V_{h+1} (`[S]`);
+/// `ceiling` of that greatest return bounds V_h.
 pub fn plan_backward(
     setting: &Setting,
     policy: &mut [usize],
-    ceiling: impl Fn(usize) -> f64,
-    mut q: impl FnMut(usize, usize, usize, &[f64]) -> f64,
+    ceiling: impl Fn(f64) -> f64,
+    mut q: impl FnMut(f64, &[f64], &mut [f64]),
 ) {
+    let mut values = vec![0.0; setting.states * setting.actions];
     let mut later = vec![0.0; setting.states];
-    let mut now = vec![0.0; setting.states];
     for stage in (0..setting.horizon).rev() {
-        let bound = ceiling(stage);
-        for state in 0..setting.states {
+        let greatest = setting.greatest_return(stage);
+        q(greatest, &later, &mut values);
+        let bound = ceiling(greatest);
+        let chosen = &mut policy[stage * setting.states..(stage + 1) * setting.states];
+        for ((row, chosen), value) in values.chunks_exact(setting.actions).zip(chosen).zip(&mut later) {
             let mut best = (0, f64::NEG_INFINITY);
-            for action in 0..setting.actions {
-                let value = q(stage, state, action, &later);
-                if value > best.1 {
-                    best = (action, value);
+            for (action, &q) in row.iter().enumerate() {
+                if q > best.1 {
+                    best = (action, q);
                 }
             }
-            policy[stage * setting.states + state] = best.0;
-            now[state] = best.1.min(bound);
+            *chosen = best.0;
+            *value = best.1.min(bound);
         }
-        std::mem::swap(&mut now, &mut later);
     }
 }

@@ -29,31 +29,21 @@ impl Counts {
         }
     }
 
-    /// n(s, a).
-    pub fn visits(&self, state: usize, action: usize) -> u64 {
-        self.visits[state * self.actions + action]
+    /// n(s, a) of the pair with this number, state x actions + action.
+    pub fn visits(&self, pair: usize) -> u64 {
+        self.visits[pair]
     }
 
-    /// The next states seen, with their counts.
-    pub fn successors(&self, state: usize, action: usize) -> &[(u32, u64)] {
-        &self.successors[state * self.actions + action]
+    /// The next states seen after a pair, with their counts.
+    pub fn successors(&self, pair: usize) -> &[(u32, u64)] {
+        &self.successors[pair]
     }
 
     /// Mean of `values` (`[S]`) over the empirical next state; the pair must have been visited.
-    pub fn mean(&self, state: usize, action: usize, values: &[f64]) -> f64 {
+    pub fn mean(&self, pair: usize, values: &[f64]) -> f64 {
         let total: f64 =
-            self.successors(state, action).iter().map(|&(next, n)| n as f64 * values[next as usize]).sum();
-        total / self.visits(state, action) as f64
-    }
-
-    /// Variance of `values` (`[S]`) over the empirical next state; the pair must have been visited.
-    pub fn variance(&self, state: usize, action: usize, values: &[f64]) -> f64 {
-        let mean = self.mean(state, action, values);
-        let squares = self
-            .successors(state, action)
-            .iter()
-            .map(|&(next, n)| n as f64 * (values[next as usize] - mean).powi(2));
-        squares.sum::<f64>() / self.visits(state, action) as f64
+            self.successors(pair).iter().map(|&(next, n)| n as f64 * values[next as usize]).sum();
+        total / self.visits(pair) as f64
     }
 }
 
@@ -61,42 +51,53 @@ impl Counts {
 /// Its means are those of [`Counts::mean`] to the bit.
 #[derive(Debug, Clone, Default)]
 pub struct EmpiricalModel {
-    /// Start of each pair in `next` and `weight`; one more than pairs.
-    offsets: Vec<u32>,
-    next: Vec<u32>,
-    weight: Vec<f64>,
-    /// n(s, a) and sqrt(1 / n(s, a)).
-    visits: Vec<(f64, f64)>,
+    /// Every pair, `[S, A]`.
+    pub pairs: Vec<Pair>,
+    /// The next states of all pairs with n(s, a, s'), one pair after the other.
+    successors: Vec<(u32, f64)>,
+}
+
+/// What has been seen of a pair.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair {
+    /// n(s, a).
+    pub visits: f64,
+    /// sqrt(1 / n(s, a)).
+    pub root: f64,
+    /// Where its next states start and end in the list of all.
+    range: (u32, u32),
 }
 
 impl EmpiricalModel {
     /// Takes over the counts; reuses its memory.
     pub fn fill(&mut self, counts: &Counts) {
-        self.offsets.clear();
-        self.next.clear();
-        self.weight.clear();
-        self.visits.clear();
-        self.offsets.push(0);
+        self.pairs.clear();
+        self.successors.clear();
         for (successors, &visits) in counts.successors.iter().zip(&counts.visits) {
-            self.next.extend(successors.iter().map(|&(next, _)| next));
-            self.weight.extend(successors.iter().map(|&(_, n)| n as f64));
-            self.offsets.push(self.next.len() as u32);
-            self.visits.push((visits as f64, (1.0 / visits as f64).sqrt()));
+            let (start, visits) = (self.successors.len() as u32, visits as f64);
+            self.successors.extend(successors.iter().map(|&(next, n)| (next, n as f64)));
+            let range = (start, self.successors.len() as u32);
+            self.pairs.push(Pair { visits, root: (1.0 / visits).sqrt(), range });
         }
-    }
-
-    /// n and sqrt(1 / n) of the pair with this number, state x actions + action.
-    #[inline]
-    pub fn visits(&self, pair: usize) -> (f64, f64) {
-        self.visits[pair]
     }
 
     /// Mean of `values` (`[S]`) over the empirical next state of a pair that was visited.
     #[inline]
-    pub fn mean(&self, pair: usize, values: &[f64]) -> f64 {
-        let range = self.offsets[pair] as usize..self.offsets[pair + 1] as usize;
-        let successors = self.next[range.clone()].iter().zip(&self.weight[range]);
-        successors.map(|(&next, n)| n * values[next as usize]).sum::<f64>() / self.visits[pair].0
+    pub fn mean(&self, pair: &Pair, values: &[f64]) -> f64 {
+        self.successors(pair).iter().map(|&(next, n)| n * values[next as usize]).sum::<f64>() / pair.visits
+    }
+
+    /// Variance of `values` (`[S]`) over the empirical next state of a pair that was visited.
+    pub fn variance(&self, pair: &Pair, values: &[f64]) -> f64 {
+        let mean = self.mean(pair, values);
+        let squares =
+            self.successors(pair).iter().map(|&(next, n)| n * (values[next as usize] - mean).powi(2));
+        squares.sum::<f64>() / pair.visits
+    }
+
+    #[inline]
+    fn successors(&self, pair: &Pair) -> &[(u32, f64)] {
+        &self.successors[pair.range.0 as usize..pair.range.1 as usize]
     }
 }
 
@@ -110,16 +111,15 @@ mod tests {
         for next in [0, 2, 2, 2] {
             counts.record(1, 1, next);
         }
-        assert_eq!(counts.visits(1, 1), 4);
-        assert_eq!(counts.successors(1, 1), [(0, 1), (2, 3)]);
+        assert_eq!(counts.visits(3), 4);
+        assert_eq!(counts.successors(3), [(0, 1), (2, 3)]);
         let values = [4.0, 100.0, 8.0];
-        assert_eq!(counts.mean(1, 1, &values), 7.0);
-        assert_eq!(counts.variance(1, 1, &values), 3.0);
-        assert_eq!(counts.visits(1, 0), 0);
+        assert_eq!(counts.mean(3, &values), 7.0);
+        assert_eq!(counts.visits(2), 0);
         let mut model = EmpiricalModel::default();
         model.fill(&counts);
-        assert_eq!(model.visits(3), (4.0, 0.5));
-        assert_eq!(model.mean(3, &values), 7.0);
-        assert_eq!(model.visits(2).0, 0.0);
+        let pair = &model.pairs[3];
+        assert_eq!((pair.visits, pair.root, model.pairs[2].visits), (4.0, 0.5, 0.0));
+        assert_eq!((model.mean(pair, &values), model.variance(pair, &values)), (7.0, 3.0));
     }
 }

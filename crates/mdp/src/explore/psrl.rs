@@ -75,9 +75,8 @@ impl Psrl {
         let states = self.setting.states;
         let share = self.options.prior_weight / states as f64;
         for (pair, row) in self.model.chunks_exact_mut(states).enumerate() {
-            let (state, action) = (pair / self.setting.actions, pair % self.setting.actions);
             row.fill(share);
-            for &(next, n) in self.counts.successors(state, action) {
+            for &(next, n) in self.counts.successors(pair) {
                 row[next as usize] += n as f64;
             }
             self.gamma.dirichlet(row, &mut self.rng);
@@ -93,10 +92,11 @@ impl Explorer for Psrl {
             setting,
             policy,
             |_| f64::INFINITY,
-            |_, state, action, later| {
-                let pair = state * setting.actions + action;
-                let row = &model[pair * setting.states..(pair + 1) * setting.states];
-                setting.rewards[pair] + row.iter().zip(later).map(|(p, v)| p * v).sum::<f64>()
+            |_, later, values| {
+                let rows = model.chunks_exact(setting.states);
+                for ((value, row), reward) in values.iter_mut().zip(rows).zip(&setting.rewards) {
+                    *value = reward + row.iter().zip(later).map(|(p, v)| p * v).sum::<f64>();
+                }
             },
         );
     }

@@ -72,17 +72,18 @@ impl Explorer for Rlsvi {
         plan_backward(
             setting,
             policy,
-            |stage| setting.greatest_return(stage),
-            |stage, state, action, later| {
-                let visits = counts.visits(state, action);
-                let next = match visits {
-                    0 => later.iter().sum::<f64>() / setting.states as f64,
-                    _ => counts.mean(state, action, later),
-                };
-                let deviation =
-                    scale * setting.greatest_return(stage) / (2.0 * (visits.max(1) as f64).sqrt());
-                let noise: f64 = StandardNormal.sample(rng);
-                setting.rewards[state * setting.actions + action] + deviation * noise + next
+            |greatest| greatest,
+            |greatest, later, values| {
+                for (pair, value) in values.iter_mut().enumerate() {
+                    let visits = counts.visits(pair);
+                    let next = match visits {
+                        0 => later.iter().sum::<f64>() / setting.states as f64,
+                        _ => counts.mean(pair, later),
+                    };
+                    let deviation = scale * greatest / (2.0 * (visits.max(1) as f64).sqrt());
+                    let noise: f64 = StandardNormal.sample(rng);
+                    *value = setting.rewards[pair] + deviation * noise + next;
+                }
             },
         );
     }

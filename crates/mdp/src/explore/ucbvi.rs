@@ -102,23 +102,23 @@ impl Method for Ucbvi {
 impl Explorer for Ucbvi {
     fn plan(&mut self, policy: &mut [usize]) {
         self.model.fill(&self.counts);
-        let (setting, counts, model, options) = (&self.setting, &self.counts, &self.model, &self.options);
-        let needs_variance = options.bonus == Bonus::Bernstein;
+        let (setting, model) = (&self.setting, &self.model);
+        let UcbviOptions { bonus, scale } = self.options;
         plan_backward(
             setting,
             policy,
-            |stage| setting.greatest_return(stage),
-            |stage, state, action, later| {
-                let greatest = setting.greatest_return(stage);
-                let pair = state * setting.actions + action;
-                let (visits, root) = model.visits(pair);
-                if visits == 0.0 {
-                    return greatest;
+            |greatest| greatest,
+            |greatest, later, values| {
+                for ((value, pair), reward) in values.iter_mut().zip(&model.pairs).zip(&setting.rewards) {
+                    *value = if pair.visits == 0.0 {
+                        greatest
+                    } else {
+                        let variance =
+                            if bonus == Bonus::Bernstein { model.variance(pair, later) } else { 0.0 };
+                        let bonus = bonus.value_given_root(scale, pair.visits, pair.root, greatest, variance);
+                        reward + model.mean(pair, later) + bonus
+                    };
                 }
-                let variance = if needs_variance { counts.variance(state, action, later) } else { 0.0 };
-                setting.rewards[pair]
-                    + model.mean(pair, later)
-                    + options.bonus.value_given_root(options.scale, visits, root, greatest, variance)
             },
         );
     }
