@@ -29,6 +29,67 @@ def transitions(path):
     """Random play of the cart-pole of nested FQI, written for both sides: state, action, cost, next state, 1 if forbidden."""
     draw = random.Random(0)
     rows = []
+    while len(rows) < TRANSITIONS:
+        state = [draw.uniform(-2.3, 2.3), 0.0, draw.uniform(-0.3, 0.3), 0.0]
+        for _ in range(100):
+            action = draw.randrange(2)
+            x, v, angle, turn = state
+            sine, cosine = math.sin(angle), math.cos(angle)
+            push = ((10.0 if action else -10.0) + 0.05 * turn * turn * sine) / 1.1
+            bend = (9.8 * sine - cosine * push) / (0.5 * (4 / 3 - 0.1 * cosine * cosine / 1.1))
+            run = push - 0.05 * bend * cosine / 1.1
+            following = [x + 0.02 * v, v + 0.02 * run, angle + 0.02 * turn, turn + 0.02 * bend]
+            done = abs(following[0]) > 2.4 or abs(following[2]) > math.pi / 2
+            cost = 1.0 if done else 0.0 if abs(following[0]) < 2.4 and abs(following[2]) < math.radians(12) else 0.01
+            rows.append([*state, action, cost, *following, done])
+            if done:
+                break
+            state = following
+    path.write_bytes(b"".join(struct.pack("<11d", *row) for row in rows[:TRANSITIONS]))
+
+
+def main():
+    parser = common.arguments(__doc__)
+    parser.add_argument("--episodes", type=int, default=300, help="of the peer; Quire plays ten times as many")
+    options = parser.parse_args()
+    python = common.environment("tables")
+    load = common.load()
+    quire = common.quire()
+    peer = common.peer("rlberry", python, "tables_rlberry.py")
+    times = {}
+    for work, (_, _, asked, extra, factor, _) in EXPLORERS.items():
+        common.note(work)
+        extra = dict(extra)
+        if "repository" in extra:
+            extra["folder"] = str(common.repository(*extra.pop("repository")))
+        episodes = max(2, round(options.episodes * SHARES.get(work, 1)))
+        columns = {
+            "quire": lambda seed: quire.ask(work=work, steps=factor * episodes, seed=seed),
+            "peer": lambda seed: peer.ask(work=asked, steps=episodes, seed=seed, **extra),
+        }
+        times[work] = common.processor(common.interleave(options.rounds, columns))
+    common.note("trees")
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "transitions"
+        transitions(data)
+        fits = common.interleave(options.rounds, {
+            "quire": lambda seed: quire.ask(work="trees", steps=3, seed=seed, options={"data": str(data)}),
+            "peer": lambda seed: peer.ask(work="trees", steps=3, seed=seed, data=str(data)),
+        })
+    times["trees"] = common.processor(fits)
+    common.note("value iteration")
+    ask = lambda threads: lambda _: quire.ask(work="value iteration", threads=threads)
+    copy = lambda threads: lambda _: quire.ask(work="copy", threads=threads, seconds=options.seconds)
+    replies = common.interleave(options.rounds, {
+        "quire 1": ask(1), "quire 2": ask(2), "copy 1": copy(1), "copy 2": copy(2),
+        "peer": lambda _: peer.ask(work="value iteration", steps=5, seed=0),
+    })
+    bytes_moved = replies["quire 2"][0]["bytes"]
+    sweeps = times["value iteration"] = common.seconds(replies)
+    quire.close()
+    peer.close()
+
+    rows = []
     for work, (title, source, *_) in EXPLORERS.items():
         median = {side: statistics.median(t) for side, t in times[work].items()}
         ratio = common.ratio(times[work], "peer", "quire")
