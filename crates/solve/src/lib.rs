@@ -11,6 +11,7 @@
 //! | [`finite_sum`] | family: minimize the mean of many functions by gradients of a few |
 //! | [`newton`] | family: minimize by Newton steps, and how long to make them |
 //! | [`hessian`] | family: fit the inverse of a Hessian to products with it |
+//! | [`feedforward`] | family: chains of steps, computed side by side |
 //! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
 //! | [`sensing`] | family: low-rank matrices from linear measurements |
 //! | [`stiff`] | family: stiff ordinary differential equations |
@@ -20,6 +21,7 @@
 //! | [`quasi_newton`] | the curvature that L-BFGS remembers |
 
 pub mod descent;
+pub mod feedforward;
 pub mod finite_sum;
 pub mod fixed_point;
 pub mod hessian;
@@ -55,6 +57,7 @@ pub fn wing() -> Wing {
             hessian::problems(),
             stiff::problems(),
             polar::problems(),
+            feedforward::problems(),
             sensing::problems(),
         ]
         .concat(),
