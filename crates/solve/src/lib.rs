@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`solver`] | the role of all families, [`solve`] and [`Solution`] |
 //! | [`problem`] | drawn instances as problems of the registry, and their runs |
+//! | [`learned`] | family: parameters of solvers, learnt from tasks |
 //! | [`linear`] | family: sparse systems of linear equations |
 //! | [`nonlinear`] | family: square systems of nonlinear equations with bounds |
 //! | [`descent`] | family: descend smooth functions by their gradients |
@@ -25,6 +26,7 @@ pub mod feedforward;
 pub mod finite_sum;
 pub mod fixed_point;
 pub mod hessian;
+pub mod learned;
 pub mod linear;
 pub mod newton;
 pub mod nonlinear;
@@ -58,6 +60,7 @@ pub fn wing() -> Wing {
             stiff::problems(),
             polar::problems(),
             feedforward::problems(),
+            learned::problems(),
             sensing::problems(),
         ]
         .concat(),
