@@ -130,9 +130,11 @@ impl<W: World> Problem for SolveProblem<W> {
         let card = self.method(&spec.method)?;
         let entry = Entry::find(self.table, self, &spec.method)?;
         let (instance, truth) = self.world.draw(spec.seed)?;
+        let mut solver = (entry.make)(&instance, &spec.options)?;
+        solver.use_threads(spec.threads);
         Ok(Box::new(SolveRun {
             options: card.options.with(&[&spec.options])?,
-            solver: (entry.make)(&instance, &spec.options)?,
+            solver,
             instance,
             truth,
             place: Place { iteration: 0, residual: f64::MAX, end: None },
