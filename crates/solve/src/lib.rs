@@ -64,6 +64,6 @@ pub fn wing() -> Wing {
             sensing::problems(),
         ]
         .concat(),
-        open: |_| None,
+        open: finite_sum::open,
     }
 }

@@ -9,11 +9,13 @@
 //! | [`ai_sarah`] | AI-SARAH: recursive gradients, and a step size from one Newton step |
 //! | [`sarah`], [`svrg`] | its rivals with a fixed step |
 //! | [`order`] | how orders are made |
+//! | [`libsvm`] | a user's rows |
 //! | [`components`] | the role of a finite sum; logistic regression, quadratics, a two-sided function |
 //! | [`problems`](mod@problems) | the problems |
 
 pub mod ai_sarah;
 pub mod components;
+pub mod libsvm;
 pub mod order;
 pub mod problems;
 pub mod sarah;
@@ -25,7 +27,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use components::FiniteSum;
-pub use problems::problems;
+pub use problems::{open, problems};
 
 use crate::solver::{Make, Method, Solver, Step, entry};
 

@@ -5,14 +5,28 @@
 //! | `quadratics-64`, `quadratics-256` | 64 or 256 quadratics in 5 dimensions with centers N(0, I) | 0 |
 //! | `logistic-rows` | 2000 rows of length 1 in 50 dimensions, column scales from 1 to 0.05, ridge 1/n | 0 |
 //! | `two-sided` | 64 components of one unknown whose curvature is 1 on the left and 0.1 on the right | 1 |
+//! | `path/to/rows.libsvm` | the rows of a user's file, ridge 1/n | 0 |
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 
 use super::components::{FiniteSum, Logistic, Quadratics, TwoSided};
-use super::{METHODS, Task};
+use super::{METHODS, Task, libsvm};
 use crate::problem::{Said, SolveProblem, World};
+
+/// What all of them measure.
+const GAP: Metric = Metric {
+    name: "gap",
+    unit: "",
+    direction: Direction::Lower,
+    summary: "value over the least one, not below 1e-16",
+};
+
+fn gap(task: &Task, least: f64, values: &[f64]) -> Vec<(&'static str, f64)> {
+    vec![(GAP.name, (task.sum.value(values) - least).max(1e-16))]
+}
 
 /// Which sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,16 +105,11 @@ impl World for Sum {
     }
 
     fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
-        vec![("gap", (task.sum.value(values) - least).max(1e-16))]
+        gap(task, *least, values)
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        vec![Metric {
-            name: "gap",
-            unit: "",
-            direction: Direction::Lower,
-            summary: "value over the least one, not below 1e-16",
-        }]
+        vec![GAP]
     }
 
     const BY_WORK: bool = false;
@@ -109,7 +118,71 @@ impl World for Sum {
 
     /// The gap; nothing about it is random.
     fn score(&self, task: &Task, least: &f64, values: &[f64], _: &mut Rng) -> f64 {
-        self.measure(task, least, values)[0].1
+        gap(task, *least, values)[0].1
+    }
+
+    fn length(&self, instance: &Task) -> usize {
+        instance.start.len()
+    }
+}
+
+/// A user's rows as a problem: `path/to/rows.libsvm`, `.svmlight` or `.svm`. `None` if the name is not that of such a file.
+pub fn open(name: &str) -> Option<Result<Arc<dyn Problem>>> {
+    libsvm::is_name(name).then(|| {
+        let path = Path::new(name);
+        let sum = Arc::new(libsvm::read(path)?.logistic(path)?);
+        let summary = format!("your own rows: {} of {} features", sum.len(), FiniteSum::dimension(&sum));
+        let tags = &["minimization", "finite sum"];
+        let said = Said { name, summary: &summary, budget: 20, source: name, tags, work: "passes" };
+        Ok(Arc::new(SolveProblem::new(said, METHODS, Own { sum, least: OnceLock::new() }))
+            as Arc<dyn Problem>)
+    })
+}
+
+/// Logistic regression on a user's rows; a seed draws nothing but what is random in a method.
+pub struct Own {
+    sum: Arc<Logistic>,
+    /// The least value, once a run asks.
+    least: OnceLock<f64>,
+}
+
+impl World for Own {
+    type Instance = Task;
+    /// The least value.
+    type Truth = f64;
+
+    fn draw(&self, seed: u64) -> Result<(Task, f64)> {
+        let least = *self.least.get_or_init(|| self.sum.least());
+        let start = vec![0.0; FiniteSum::dimension(&self.sum)];
+        let sum = Box::new(Arc::clone(&self.sum));
+        Ok((Task { sum, start, seeds: Seeds::new(seed).child("method") }, least))
+    }
+
+    fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
+        let mut told = gap(task, *least, values);
+        told.push(("misclassified", self.sum.misclassified(values)));
+        told
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        vec![
+            GAP,
+            Metric {
+                name: "misclassified",
+                unit: "",
+                direction: Direction::Lower,
+                summary: "part of the rows on the wrong side",
+            },
+        ]
+    }
+
+    const BY_WORK: bool = false;
+
+    const SCORE: &'static str = "gap";
+
+    /// The gap; nothing about it is random.
+    fn score(&self, task: &Task, least: &f64, values: &[f64], _: &mut Rng) -> f64 {
+        gap(task, *least, values)[0].1
     }
 
     fn length(&self, instance: &Task) -> usize {
