@@ -38,7 +38,7 @@ fn a_bad_file_is_an_error_that_names_the_place() {
     let path = out.path().join("rows.svm");
     std::fs::write(&path, "1 1:0.5\n-1 2:x\n").unwrap();
     let on = path.to_str().unwrap();
-    assert!(fail(out.path(), &["train", "svrg", "--on", on], 1).contains("rows.svm:2:6: the value `x`"));
+    assert!(fail(out.path(), &["train", "svrg", "--on", on], 2).contains("rows.svm:2:6: the value `x`"));
     std::fs::write(&path, "1 1:0.5\n1 2:1\n").unwrap();
     assert!(fail(out.path(), &["train", "svrg", "--on", on], 1).contains("rows.svm: has the label 1 alone"));
     assert!(fail(out.path(), &["train", "svrg", "--on", "no-such.libsvm"], 1).contains("no-such.libsvm"));
