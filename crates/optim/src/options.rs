@@ -189,7 +189,7 @@ impl OptimizerOptions {
         if let Some(max_norm) = common.clip_norm {
             transforms.push(Box::new(ClipNorm { max_norm }));
         }
-        Ok(Box::new(Composed::new(
+        let composed = Composed::new(
             self.name(),
             layout,
             common.learning_rate,
@@ -197,7 +197,8 @@ impl OptimizerOptions {
             setting.total_steps,
             transforms,
             rule,
-        )?))
+        )?;
+        Ok(Box::new(if common.record_norms { composed.recording_norms() } else { composed }))
     }
 
     fn common(&self) -> Common<'_> {
@@ -209,6 +210,7 @@ impl OptimizerOptions {
                         schedule: &o.schedule,
                         clip_norm: o.clip_norm,
                         clip_value: o.clip_value,
+                        record_norms: o.record_norms,
                     },)*
                 }
             };
@@ -223,6 +225,7 @@ struct Common<'a> {
     schedule: &'a Schedule,
     clip_norm: Option<f64>,
     clip_value: Option<f64>,
+    record_norms: bool,
 }
 
 /// An error unless `ok`.
