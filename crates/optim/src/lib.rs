@@ -42,6 +42,7 @@
 
 pub mod adam;
 pub mod clip;
+pub mod dog;
 pub mod langevin;
 mod layout;
 pub mod muon;
@@ -58,6 +59,7 @@ pub use quire_kernels::Float;
 
 pub use adam::{AdamOptions, AdamwOptions};
 pub use clip::{absolute_sum, global_norm};
+pub use dog::{ADogOptions, DogOptions, UDogOptions};
 pub use langevin::{AdaptiveLangevin, LangevinAdam};
 pub use layout::{Block, Layout};
 pub use muon::{MuonOptions, TurboMuonOptions};

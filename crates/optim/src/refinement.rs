@@ -277,7 +277,9 @@ pub fn numeric_steps(norms: &[f64], distance: f64) -> Result<Vec<f64>> {
 /// # Errors
 /// A missing column or a value that is no number or negative: the message names file, line and column.
 pub fn parse_norms(path: &Path, bytes: &[u8], power: Power) -> Result<Vec<f64>> {
-    column(path, bytes, &[power.column(), "norm"], "a number of at least 0", |norm| !(norm < 0.0))
+    column(path, bytes, &[power.column(), "norm"], "a number of at least 0", |norm| {
+        norm >= 0.0 || norm.is_nan()
+    })
 }
 
 /// Reads a schedule from a CSV file.
@@ -478,8 +480,8 @@ mod tests {
         let from = |k: usize| steps[k..].iter().sum::<f64>();
         let squares = |k: usize| (k..4).map(|t| (norms[t] * steps[t]).powi(2)).sum::<f64>();
         let mut direct = 0.5 * (distance * distance + squares(0)) / from(0);
-        for k in 0..3 {
-            direct += 0.5 * steps[k] / (from(k + 1) * from(k)) * squares(k);
+        for (k, step) in steps[..3].iter().enumerate() {
+            direct += 0.5 * step / (from(k + 1) * from(k)) * squares(k);
         }
         assert!((bound - direct).abs() < 1e-12, "{bound} {direct}");
         for k in 0..4 {

@@ -172,6 +172,14 @@ impl Schedule {
     /// [`Error::Option`] if the shape has an end, its own `total_steps` is not set and the run's is unknown, or if
     /// the warm-up is not shorter than the total.
     pub fn with_total_steps(&self, run: Option<u64>) -> Result<Schedule> {
+        self.with_steps_of(run, "optimizer.schedule.")
+    }
+
+    /// The same; `prefix` names the table in errors.
+    ///
+    /// # Errors
+    /// Those of [`with_total_steps`](Schedule::with_total_steps).
+    pub fn with_steps_of(&self, run: Option<u64>, prefix: &str) -> Result<Schedule> {
         let mut schedule = self.clone();
         let (total_steps, warm_up) = match &mut schedule {
             Schedule::Linear(o) | Schedule::Cosine(o) => (&mut o.total_steps, o.warm_up_steps),
@@ -181,13 +189,13 @@ impl Schedule {
         };
         let total = total_steps.or(run).ok_or_else(|| {
             Error::option(
-                "optimizer.schedule.total_steps",
+                format!("{prefix}total_steps"),
                 "the run has no fixed number of optimizer steps; say here when the schedule ends",
             )
         })?;
         if warm_up > 0 && warm_up >= total {
             return Err(Error::option(
-                "optimizer.schedule.warm_up_steps",
+                format!("{prefix}warm_up_steps"),
                 format!("is {warm_up}, must be below the {total} steps of the schedule"),
             ));
         }
