@@ -5,6 +5,7 @@ use quire_core::Rng;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::interpolation::separable_rows;
 use crate::descent::Smooth;
 use crate::vectors::{add_scaled, dot};
 
@@ -32,6 +33,63 @@ pub trait FiniteSum: Send + Sync {
 
     /// Their mean third derivative in direction `v`, three times.
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64;
+
+    /// What is known of it in the norm ‖x‖² = Σ metric_j x_j², for methods that are told constants.
+    fn constants(&self, metric: &[f64]) -> Constants {
+        let _ = metric;
+        Constants::default()
+    }
+}
+
+/// Constants of a finite sum, in the norm in which they were asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Constants {
+    /// L of f.
+    pub smoothness: Option<f64>,
+    /// The largest L of an f_i.
+    pub largest_smoothness: Option<f64>,
+    /// μ of f; 0 where f is convex and no more is known.
+    pub strong_convexity: Option<f64>,
+    /// ρ of strong growth, E ‖∇f_i‖² <= ρ ‖∇f‖²; only where all f_i are least at one point.
+    pub growth: Option<f64>,
+    /// The least ℓ with E ‖a‖² a aᵀ <= ℓ H and the least κ̃ with E (aᵀ H⁻¹ a) a aᵀ <= κ̃ H, for least squares.
+    pub moments: Option<[f64; 2]>,
+}
+
+/// λ_max of (1/n) Σ a aᵀ over rows a, by power iteration; from below, to about 1e-6.
+pub(crate) fn largest_eigenvalue<'a>(
+    rows: impl ExactSizeIterator<Item = &'a [f64]> + Clone,
+    width: usize,
+) -> f64 {
+    let share = 1.0 / rows.len() as f64;
+    let (mut v, mut next) = (vec![(width as f64).sqrt().recip(); width], vec![0.0; width]);
+    let mut value = 0.0;
+    for _ in 0..500 {
+        next.fill(0.0);
+        rows.clone().for_each(|row| add_scaled(share * dot(row, &v), row, &mut next));
+        value = dot(&next, &next).sqrt();
+        v.iter_mut().zip(&next).for_each(|(v, next)| *v = next / value.max(f64::MIN_POSITIVE));
+    }
+    value
+}
+
+/// ρ of sums whose components have gradients h_i a_i with any h: n max ‖a‖²/λ_min(A Aᵀ), where the rows a are independent. It holds because
+/// E ‖h_i a_i‖² <= ‖h‖² max ‖a‖²/n and ‖Aᵀ h/n‖² >= λ_min(A Aᵀ) ‖h‖²/n².
+pub(crate) fn growth_of_independent_rows(rows: &[f64], width: usize) -> Option<f64> {
+    let count = rows.len() / width;
+    if count > width {
+        return None;
+    }
+    let columns = DMatrix::from_column_slice(width, count, rows);
+    let gram = columns.transpose() * columns;
+    let longest = gram.diagonal().max();
+    let least = gram.symmetric_eigenvalues().min();
+    (least > 1e-9 * longest).then(|| count as f64 * longest / least)
+}
+
+/// Rows with column j divided by √metric_j.
+pub(crate) fn scale_columns(rows: &[f64], metric: &[f64]) -> Vec<f64> {
+    rows.iter().zip(metric.iter().cycle()).map(|(a, m)| a / m.sqrt()).collect()
 }
 
 /// 1 / (1 + e^-z).
@@ -74,6 +132,28 @@ impl Logistic {
             drawn.extend(row);
         }
         Logistic::new(drawn, width, ridge)
+    }
+
+    /// Normal features whose scales fall geometrically from 1 to `smallest`; labels from a logistic model with weights N(0, I) on the
+    /// unscaled features, a share of them flipped. The rows are as long as they come.
+    pub fn draw_flipped([rows, width]: [usize; 2], smallest: f64, flipped: f64, rng: &mut Rng) -> Self {
+        let normal = |rng: &mut Rng| -> f64 { StandardNormal.sample(rng) };
+        let truth: Vec<f64> = (0..width).map(|_| normal(rng)).collect();
+        let scale: Vec<f64> =
+            (0..width).map(|j| smallest.powf(j as f64 / (width - 1).max(1) as f64)).collect();
+        let mut drawn = Vec::with_capacity(rows * width);
+        for _ in 0..rows {
+            let plain: Vec<f64> = (0..width).map(|_| normal(rng)).collect();
+            let is_one = rng.random::<f64>() < sigmoid(dot(&plain, &truth));
+            let sign = if is_one != (rng.random::<f64>() < flipped) { 1.0 } else { -1.0 };
+            drawn.extend(plain.iter().zip(&scale).map(|(a, scale)| sign * a * scale));
+        }
+        Logistic::new(drawn, width, 0.0)
+    }
+
+    /// Normal rows of length 1, labelled by a hyperplane that none comes nearer to than `margin`.
+    pub fn draw_separable([rows, width]: [usize; 2], margin: f64, rng: &mut Rng) -> Self {
+        Logistic::new(separable_rows([rows, width], margin, rng), width, 0.0)
     }
 
     /// All rows.
@@ -162,6 +242,21 @@ impl FiniteSum for Logistic {
 
     fn hessian_product(&self, x: &[f64], batch: &[usize], v: &[f64], out: &mut [f64]) {
         self.hessian_over(x, self.of(batch), v, out);
+    }
+
+    fn constants(&self, metric: &[f64]) -> Constants {
+        let scaled = scale_columns(&self.rows, metric);
+        let rows = scaled.chunks_exact(self.width);
+        let (least, most) =
+            metric.iter().fold((f64::MAX, 0.0_f64), |(low, high), m| (low.min(*m), high.max(*m)));
+        let longest = rows.clone().map(|row| dot(row, row)).fold(0.0, f64::max);
+        Constants {
+            smoothness: Some(0.25 * largest_eigenvalue(rows, self.width) + self.ridge / least),
+            largest_smoothness: Some(0.25 * longest + self.ridge / least),
+            strong_convexity: Some(self.ridge / most),
+            growth: if self.ridge == 0.0 { growth_of_independent_rows(&scaled, self.width) } else { None },
+            moments: None,
+        }
     }
 
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64 {
@@ -267,6 +362,22 @@ impl FiniteSum for Quadratics {
     fn third_derivative(&self, _: &[f64], _: &[usize], _: &[f64]) -> f64 {
         0.0
     }
+
+    fn constants(&self, metric: &[f64]) -> Constants {
+        let mut mean = vec![0.0; self.dimension];
+        let mut largest: f64 = 0.0;
+        for (k, h) in self.curvatures.iter().enumerate() {
+            let j = k % self.dimension;
+            mean[j] += h / metric[j] / self.len() as f64;
+            largest = largest.max(h / metric[j]);
+        }
+        Constants {
+            smoothness: Some(mean.iter().copied().fold(0.0, f64::max)),
+            largest_smoothness: Some(largest),
+            strong_convexity: Some(mean.iter().copied().fold(f64::MAX, f64::min)),
+            ..Constants::default()
+        }
+    }
 }
 
 /// One unknown, two kinds of components: f_i = c(x) x²/2 ± ν x with c = L left of 0 and μ right of it, half of them each. Its minimum is at 0, and an order that has
@@ -314,5 +425,15 @@ impl FiniteSum for TwoSided {
 
     fn third_derivative(&self, _: &[f64], _: &[usize], _: &[f64]) -> f64 {
         0.0
+    }
+
+    fn constants(&self, metric: &[f64]) -> Constants {
+        let most = self.left.max(self.right) / metric[0];
+        Constants {
+            smoothness: Some(most),
+            largest_smoothness: Some(most),
+            strong_convexity: Some(self.left.min(self.right) / metric[0]),
+            ..Constants::default()
+        }
     }
 }
