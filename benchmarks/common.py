@@ -76,6 +76,19 @@ def environment(topic):
     return python
 
 
+def repository(name, commit):
+    """The folder of an official repository on GitHub at a commit, cloned if it does not stand.
+
+    It lies in benchmarks/.repositories/, or under the folder that QUIRE_BENCHMARK_REPOSITORIES names.
+    """
+    folder = Path(os.environ.get("QUIRE_BENCHMARK_REPOSITORIES", HERE / ".repositories")) / name.replace("/", "+")
+    if not folder.exists():
+        note(f"cloning {name} into {folder} ...")
+        subprocess.run(["git", "clone", "--quiet", f"https://github.com/{name}", folder], check=True)
+    subprocess.run(["git", "-C", folder, "checkout", "--quiet", commit], check=True)
+    return folder
+
+
 def versions(python, *packages):
     """`package version` of what the sides run on."""
     code = "import sys, importlib.metadata as m; print(*(m.version(p) for p in sys.argv[1:]))"

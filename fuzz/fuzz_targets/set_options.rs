@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use quire_core::{OptionSchema, options};
 
 static SCHEMAS: LazyLock<Vec<OptionSchema>> = LazyLock::new(|| {
-    let registry = quire_study::registry();
+    let registry = quire_fuzz::registry();
     registry.methods().into_iter().map(|(card, _)| card.options.clone()).collect()
 });
 

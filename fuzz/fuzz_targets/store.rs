@@ -17,7 +17,7 @@ static GENUINE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let text =
         "name = \"s\"\nproblems = [\"maximization-bias\"]\nseeds = 2\n[[methods]]\nmethod = \"q-learning\"\n";
     let spec = quire_study::StudySpec::parse(Path::new("s.toml"), text).unwrap();
-    let plan = spec.plan(&quire_study::registry(), "quire run s.toml".into(), None).unwrap();
+    let plan = spec.plan(quire_fuzz::registry(), "quire run s.toml".into(), None).unwrap();
     let study = store.add_study(&plan).unwrap();
     for last in [false, true] {
         let run = store.claim(study, "here").unwrap().unwrap();

@@ -20,7 +20,7 @@ static GENUINE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let archive = Archive::new(quire_fuzz::scratch("genuine"));
     for claim in &PAPER.claims {
         let mut store = Store::in_memory().unwrap();
-        let plan = claim.plan(&quire_study::registry(), true, None, "quire reproduce".into(), None).unwrap();
+        let plan = claim.plan(quire_fuzz::registry(), true, None, "quire reproduce".into(), None).unwrap();
         let study = store.add_study(&plan).unwrap();
         while let Some(run) = store.claim(study, "here").unwrap() {
             let metrics = &store.problems(study).unwrap()[0].metrics;

@@ -4,7 +4,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use quire_core::{OptionMap, Problem, RunSpec, options};
+use quire_core::{OptionMap, Problem, Registry, RunSpec, options};
 use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -14,6 +14,13 @@ static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 });
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(quire_study::registry);
+
+/// The registry, made once: making it takes longer than all that is done with one input.
+pub fn registry() -> &'static Registry {
+    &REGISTRY
+}
 
 /// The path of this name in a folder of this process.
 pub fn scratch(name: &str) -> PathBuf {
@@ -26,7 +33,7 @@ pub fn use_model(file: &Path) {
         Ok(model) => {
             // What was read can be planned in.
             let _ = (model.mdp.states(), model.mdp.actions(), model.horizon, model.discount);
-            let problem = quire_study::registry().problem(&file.to_string_lossy());
+            let problem = registry().problem(&file.to_string_lossy());
             assert!(
                 problem.map_or_else(
                     |error| !error.to_string().is_empty(),
@@ -41,10 +48,9 @@ pub fn use_model(file: &Path) {
 /// A genuine run's problem, spec and saved state for every method, from the presets of the contract tests.
 pub fn saved_runs() -> Vec<(Arc<dyn Problem>, RunSpec, Vec<u8>)> {
     let file: toml::Table = toml::from_str(include_str!("../../crates/study/tests/presets.toml")).unwrap();
-    let registry = quire_study::registry();
     file.iter()
         .map(|(method, preset)| {
-            let problem = registry.problem(preset["problem"].as_str().unwrap()).unwrap();
+            let problem = registry().problem(preset["problem"].as_str().unwrap()).unwrap();
             let mut spec = RunSpec::new(&problem.card().name, method, 7);
             spec.budget = Some(preset["steps"].as_integer().unwrap() as u64);
             spec.options = preset

@@ -3,9 +3,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use quire_core::{Error, Problem, Progress, Result, RunSpec, Trace};
+use quire_core::{Error, Problem, Progress, Result, RunSpec, Seeds, Trace};
 use quire_mdp::FiniteMdp;
 use quire_mdp::explore::problem::ExploreProblem;
+use quire_mdp::fitted::groups::{inputs, inputs_of_all_actions, target};
+use quire_mdp::fitted::regressor::{ExtraTrees, Regressor, Rows};
 use quire_mdp::solve::value_iteration;
 use quire_mdp::worlds::{garnet, grid_world};
 use rayon::prelude::*;
@@ -33,6 +35,18 @@ pub fn works() -> Vec<Work> {
             summary: "the same with Bayes-UCBVI",
             run: |request| explore(request, "bayes-ucbvi"),
         },
+        Work { name: "opsrl", summary: "the same with OPSRL", run: |request| explore(request, "opsrl") },
+        Work { name: "randql", summary: "the same with RandQL", run: |request| explore(request, "randql") },
+        Work {
+            name: "lmc-lsvi",
+            summary: "the same with LMC-LSVI, a feature a pair",
+            run: |request| explore(request, "lmc-lsvi"),
+        },
+        Work {
+            name: "trees",
+            summary: "fitted Q-iteration with extra-trees on the transitions in the file `data`: an iteration",
+            run: fitted_trees,
+        },
         Work {
             name: "value iteration",
             summary: "Garnet of 1e6 states, 4 actions, 4 next states, discount 0.95: a sweep",
@@ -53,6 +67,40 @@ fn explore(request: &Request, method: &str) -> Result<Value> {
     let seconds = start.elapsed().as_secs_f64() / episodes as f64;
     let processor = processor_since(processor, episodes);
     Ok(json!({ "seconds": seconds, "processor": processor, "regret": trace.last("regret") }))
+}
+
+/// Numbers in a transition of the data: state, action, cost, next state, and 1 where that is forbidden.
+const TRANSITION: usize = 11;
+
+/// Fitted Q-iteration on transitions of the cart-pole, which the peer reads from the same file: `steps` iterations of 50 trees.
+fn fitted_trees(request: &Request) -> Result<Value> {
+    let path = request.options.get("data").and_then(Value::as_str).unwrap_or_default();
+    let bytes = std::fs::read(path).map_err(|error| Error::Usage(format!("`data` = {path:?}: {error}")))?;
+    let numbers = bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().expect("8 bytes")));
+    let numbers: Vec<f64> = numbers.collect();
+    let transitions = || numbers.chunks_exact(TRANSITION);
+    let states: Vec<f64> = transitions().flat_map(|t| t[..4].to_vec()).collect();
+    let next: Vec<f64> = transitions().flat_map(|t| t[6..10].to_vec()).collect();
+    let options = serde_json::from_value(json!({ "trees": 50, "min_split": 5 })).expect("options of trees");
+    let mut trees = ExtraTrees::new(options);
+    let mut rng = Seeds::new(request.seed).stream("trees");
+    let (start, processor) = (Instant::now(), processor_seconds());
+    let mut rows = Rows::new(5);
+    rows.inputs = inputs(&states, 4, transitions().map(|t| t[4] as usize));
+    let following = inputs_of_all_actions(&next, 4, 2);
+    let mut values = vec![0.0; following.len() / 5];
+    for _ in 0..request.steps {
+        let targets = transitions().zip(values.chunks_exact(2));
+        rows.targets.clear();
+        rows.targets
+            .extend(targets.map(|(t, next)| target(t[5], DISCOUNT, t[10] > 0.0, next.iter().copied())));
+        trees.fit(&rows, &mut rng)?;
+        trees.predict(&following, &mut values);
+    }
+    let seconds = start.elapsed().as_secs_f64() / request.steps as f64;
+    let processor = processor_since(processor, request.steps);
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    Ok(json!({ "seconds": seconds, "processor": processor, "mean": mean, "nodes": trees.nodes() }))
 }
 
 /// The large model, made once a process.

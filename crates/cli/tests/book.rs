@@ -108,9 +108,14 @@ fn command(code: &Code, line: &str) -> Option<Vec<String>> {
 fn names_exist(command: &Command) -> Result<()> {
     let registry = &*REGISTRY;
     let runs = |methods: &[String], run: &RunFlags| -> Result<()> {
-        // A page's own model is not there to be read; it is a problem for the same methods as this one.
+        // A page's own file is not there to be read; it is a problem for the same methods as one of these.
         let own_model = quire::mdp::file::is_model(&run.on);
-        let problem = registry.problem(if own_model { "river-swim" } else { &run.on })?;
+        let own_rows = quire::solve::finite_sum::libsvm::is_name(&run.on);
+        let problem = registry.problem(match () {
+            () if own_model => "river-swim",
+            () if own_rows => "logistic-rows",
+            () => &run.on,
+        })?;
         for method in methods {
             let card = problem.method(method)?;
             let own = run.set.iter().filter_map(|word| match word.split_once(':') {

@@ -18,6 +18,8 @@ pub struct Features {
     dimension: usize,
     /// `[S, A, d]`.
     values: Vec<f64>,
+    /// Whether each pair has its own feature and no other, which makes every Gram matrix diagonal.
+    is_one_hot: bool,
 }
 
 impl Features {
@@ -34,19 +36,24 @@ impl Features {
         }
         match values.iter().position(|value| !value.is_finite()) {
             Some(at) => Err(Error::Usage(format!("the features of pair {} are not finite", at / dimension))),
-            None => Ok(Features { dimension, values }),
+            None => Ok(Features { dimension, values, is_one_hot: false }),
         }
     }
 
     /// One feature a pair, which makes every MDP a linear one.
     pub fn one_hot(pairs: usize) -> Self {
         let values = (0..pairs * pairs).map(|at| f64::from(u8::from(at / pairs == at % pairs))).collect();
-        Features { dimension: pairs, values }
+        Features { dimension: pairs, values, is_one_hot: true }
     }
 
     /// The number of features d.
     pub fn dimension(&self) -> usize {
         self.dimension
+    }
+
+    /// Whether they are those of [`Features::one_hot`]: every Gram matrix is diagonal then.
+    pub fn is_one_hot(&self) -> bool {
+        self.is_one_hot
     }
 
     /// The number of state-action pairs.
@@ -61,6 +68,9 @@ impl Features {
 
     /// φ(z)·w of all pairs.
     pub fn dot(&self, weights: &[f64]) -> Vec<f64> {
+        if self.is_one_hot {
+            return weights.to_vec();
+        }
         (0..self.pairs()).map(|pair| dot(self.of(pair), weights)).collect()
     }
 }

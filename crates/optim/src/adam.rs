@@ -173,8 +173,8 @@ multiversion! {
     fn update[F: Float](params: &mut [F], gradient: &[F], first: &mut [F], second: &mut [F], c: Constants<F>) |simd| {
         for (((p, &g), m), v) in params.iter_mut().zip(gradient).zip(first).zip(second) {
             let g = g + c.coupled_decay * *p;
-            *m = *m + c.take1 * (g - *m);
-            *v = c.beta2 * *v + c.take2 * (g * g);
+            *m = (*m + c.take1 * (g - *m)).flushed();
+            *v = (c.beta2 * *v + c.take2 * (g * g)).flushed();
             *p = c.keep * *p - c.rate * *m / (v.sqrt() * c.root_correction + c.epsilon);
         }
     }
@@ -207,6 +207,19 @@ mod tests {
         rule.apply(StepInfo { number: 1, learning_rate: 0.1 }, &mut params, &[0.0]);
         // 2 * (1 - 0.1 * 0.5); the gradient is 0 and so is its direction.
         assert!((params[0] - 1.9).abs() < 1e-15);
+    }
+
+    /// After the gradient has gone, the first moment would reach the subnormal numbers in 830 steps and stay there.
+    #[test]
+    fn moments_end_at_zero() {
+        let mut rule = Adam::<f32>::new(&AdamOptions::default(), 1);
+        let mut params = [1.0];
+        for number in 1..=1500 {
+            let gradient = if number == 1 { 1.0 } else { 0.0 };
+            rule.apply(StepInfo { number, learning_rate: 0.1 }, &mut params, &[gradient]);
+        }
+        assert_eq!(rule.first_moment, [0.0]);
+        assert!(rule.second_moment[0] > 0.0);
     }
 
     #[test]

@@ -41,8 +41,8 @@ impl<F: Float> Moments<F> {
         let (beta2, take2) = (F::from_f64(BETA2), F::from_f64(1.0 - BETA2));
         let moments = self.first.iter_mut().zip(&mut self.second);
         for ((p, &g), (m, v)) in params.iter_mut().zip(gradient).zip(moments) {
-            *m = beta1 * *m + take1 * g;
-            *v = beta2 * *v + take2 * (g * g);
+            *m = (beta1 * *m + take1 * g).flushed();
+            *v = (beta2 * *v + take2 * (g * g)).flushed();
             let noise: f64 = StandardNormal.sample(&mut self.rng);
             *p = *p + change(g, *m, *v) + deviation(*v) * F::from_f64(noise);
         }

@@ -164,7 +164,7 @@ multiversion! {
     fn plain[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], c: Constants<F>) |simd| {
         for ((p, &g), s) in params.iter_mut().zip(gradient).zip(square) {
             let g = g + c.weight_decay * *p;
-            *s = c.decay * *s + c.take * (g * g);
+            *s = (c.decay * *s + c.take * (g * g)).flushed();
             *p -= c.rate * c.scaled(g, *s, F::default());
         }
     }
@@ -174,8 +174,8 @@ multiversion! {
     fn with_momentum[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], momentum: &mut [F], c: Constants<F>) |simd| {
         for (((p, &g), s), b) in params.iter_mut().zip(gradient).zip(square).zip(momentum) {
             let g = g + c.weight_decay * *p;
-            *s = c.decay * *s + c.take * (g * g);
-            *b = c.momentum * *b + c.scaled(g, *s, F::default());
+            *s = (c.decay * *s + c.take * (g * g)).flushed();
+            *b = (c.momentum * *b + c.scaled(g, *s, F::default())).flushed();
             *p -= c.rate * *b;
         }
     }
@@ -185,8 +185,8 @@ multiversion! {
     fn centered[F: Float](params: &mut [F], gradient: &[F], square: &mut [F], mean: &mut [F], c: Constants<F>) |simd| {
         for (((p, &g), s), a) in params.iter_mut().zip(gradient).zip(square).zip(mean) {
             let g = g + c.weight_decay * *p;
-            *s = c.decay * *s + c.take * (g * g);
-            *a = *a + c.take * (g - *a);
+            *s = (c.decay * *s + c.take * (g * g)).flushed();
+            *a = (*a + c.take * (g - *a)).flushed();
             *p -= c.rate * c.scaled(g, *s, *a);
         }
     }
@@ -198,9 +198,9 @@ multiversion! {
     ) |simd| {
         for ((((p, &g), s), a), b) in params.iter_mut().zip(gradient).zip(square).zip(mean).zip(momentum) {
             let g = g + c.weight_decay * *p;
-            *s = c.decay * *s + c.take * (g * g);
-            *a = *a + c.take * (g - *a);
-            *b = c.momentum * *b + c.scaled(g, *s, *a);
+            *s = (c.decay * *s + c.take * (g * g)).flushed();
+            *a = (*a + c.take * (g - *a)).flushed();
+            *b = (c.momentum * *b + c.scaled(g, *s, *a)).flushed();
             *p -= c.rate * *b;
         }
     }

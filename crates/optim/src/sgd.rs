@@ -134,7 +134,7 @@ multiversion! {
 multiversion! {
     fn heavy_ball[F: Float](params: &mut [F], gradient: &[F], buffer: &mut [F], rate: F, decay: F, keep: F, take: F) |simd| {
         for ((p, &g), b) in params.iter_mut().zip(gradient).zip(buffer) {
-            *b = keep * *b + take * (g + decay * *p);
+            *b = (keep * *b + take * (g + decay * *p)).flushed();
             *p -= rate * *b;
         }
     }
@@ -144,7 +144,7 @@ multiversion! {
     fn nesterov[F: Float](params: &mut [F], gradient: &[F], buffer: &mut [F], rate: F, decay: F, keep: F, momentum: F) |simd| {
         for ((p, &g), b) in params.iter_mut().zip(gradient).zip(buffer) {
             let g = g + decay * *p;
-            *b = keep * *b + g;
+            *b = (keep * *b + g).flushed();
             *p -= rate * (g + momentum * *b);
         }
     }

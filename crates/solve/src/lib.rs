@@ -5,12 +5,14 @@
 //! |---|---|
 //! | [`solver`] | the role of all families, [`solve`] and [`Solution`] |
 //! | [`problem`] | drawn instances as problems of the registry, and their runs |
+//! | [`learned`] | family: parameters of solvers, learnt from tasks |
 //! | [`linear`] | family: sparse systems of linear equations |
 //! | [`nonlinear`] | family: square systems of nonlinear equations with bounds |
 //! | [`descent`] | family: descend smooth functions by their gradients |
 //! | [`finite_sum`] | family: minimize the mean of many functions by gradients of a few |
 //! | [`newton`] | family: minimize by Newton steps, and how long to make them |
 //! | [`hessian`] | family: fit the inverse of a Hessian to products with it |
+//! | [`feedforward`] | family: chains of steps, computed side by side |
 //! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
 //! | [`sensing`] | family: low-rank matrices from linear measurements |
 //! | [`stiff`] | family: stiff ordinary differential equations |
@@ -20,9 +22,11 @@
 //! | [`quasi_newton`] | the curvature that L-BFGS remembers |
 
 pub mod descent;
+pub mod feedforward;
 pub mod finite_sum;
 pub mod fixed_point;
 pub mod hessian;
+pub mod learned;
 pub mod linear;
 pub mod newton;
 pub mod nonlinear;
@@ -55,9 +59,11 @@ pub fn wing() -> Wing {
             hessian::problems(),
             stiff::problems(),
             polar::problems(),
+            feedforward::problems(),
+            learned::problems(),
             sensing::problems(),
         ]
         .concat(),
-        open: |_| None,
+        open: finite_sum::open,
     }
 }

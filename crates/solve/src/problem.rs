@@ -54,15 +54,15 @@ pub trait World: Send + Sync + 'static {
 }
 
 /// What is said of a problem besides its metrics.
-pub struct Said {
+pub struct Said<'a> {
     /// Its name.
-    pub name: &'static str,
+    pub name: &'a str,
     /// What it asks.
-    pub summary: &'static str,
+    pub summary: &'a str,
     /// Iterations of a run, at most.
     pub budget: u64,
     /// Where it comes from.
-    pub source: &'static str,
+    pub source: &'a str,
     /// Words to search by.
     pub tags: &'static [&'static str],
     /// The unit of work.
@@ -79,7 +79,7 @@ pub struct SolveProblem<W: World> {
 
 impl<W: World> SolveProblem<W> {
     /// A problem that the methods of `table` work on.
-    pub fn new(said: Said, table: &'static [Entry<Make<W::Instance>>], world: W) -> Self {
+    pub fn new(said: Said<'_>, table: &'static [Entry<Make<W::Instance>>], world: W) -> Self {
         let metric = |name, unit, direction, summary| Metric { name, unit, direction, summary };
         let mut metrics = vec![
             metric(
@@ -130,9 +130,11 @@ impl<W: World> Problem for SolveProblem<W> {
         let card = self.method(&spec.method)?;
         let entry = Entry::find(self.table, self, &spec.method)?;
         let (instance, truth) = self.world.draw(spec.seed)?;
+        let mut solver = (entry.make)(&instance, &spec.options)?;
+        solver.use_threads(spec.threads);
         Ok(Box::new(SolveRun {
             options: card.options.with(&[&spec.options])?,
-            solver: (entry.make)(&instance, &spec.options)?,
+            solver,
             instance,
             truth,
             place: Place { iteration: 0, residual: f64::MAX, end: None },

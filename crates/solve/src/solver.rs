@@ -62,6 +62,9 @@ pub trait Solver<P: ?Sized>: Send {
         Vec::new()
     }
 
+    /// Uses so many threads from now on, if it can use more than one. They change the speed, never a bit of the result.
+    fn use_threads(&mut self, _threads: usize) {}
+
     /// The whole state.
     fn save(&self) -> Vec<u8>;
 

@@ -130,6 +130,37 @@ fn a_foreign_or_damaged_state_is_an_error() {
     }
 }
 
+/// A checksum that is right stands for the worst of damages, or for a state of another version: whatever the body says, it is
+/// refused or it makes a run that can be asked and saved.
+#[test]
+fn a_state_that_cannot_be_is_an_error_and_no_panic() {
+    let mut rng = Seeds::new(11).stream("damage");
+    let mut panicked = BTreeMap::new();
+    for preset in presets() {
+        let genuine = preset.problem.start(&preset.spec).unwrap().save();
+        let kind = u32::from_le_bytes(genuine[8..12].try_into().unwrap()) as usize;
+        let (frame, body) = genuine.split_at(8 + 4 + kind + 4);
+        for _ in 0..15 {
+            let mut body = body.to_vec();
+            for _ in 0..rng.random_range(1..4) {
+                let place = rng.random_range(0..body.len().min(400));
+                body[place] = if rng.random_bool(0.5) { rng.random() } else { 255 - rng.random_range(0..2) };
+            }
+            let checksum = crc32fast::hash(&body).to_le_bytes();
+            let saved = [&frame[..frame.len() - 4], &checksum, &body].concat();
+            let resumed = std::panic::AssertUnwindSafe(|| {
+                if let Ok(run) = preset.problem.resume(&preset.spec, &saved) {
+                    let _ = (run.progress(), run.save());
+                }
+            });
+            if std::panic::catch_unwind(resumed).is_err() {
+                *panicked.entry(preset.card.name).or_insert(0) += 1;
+            }
+        }
+    }
+    assert!(panicked.is_empty(), "methods that panic, and how often of 15: {panicked:?}");
+}
+
 #[test]
 fn runs_end_with_a_reason_finite_declared_metrics_and_a_trace_that_goes_forward() {
     for preset in presets() {

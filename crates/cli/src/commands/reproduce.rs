@@ -110,7 +110,7 @@ fn plan(claim: &Claim, args: &Reproduce, registry: &Registry) -> Result<NewStudy
     })
 }
 
-/// Measures a claim, going on with a study that was interrupted: the verdict and how many runs failed, or `None` if the
+/// Measures a claim, going on with a study that was interrupted and sharing runs with the other claims: the verdict and how many runs failed, or `None` if the
 /// user stopped it.
 fn measure(
     claim: &Claim,
@@ -125,7 +125,18 @@ fn measure(
         Some(begun) => begun,
         None => {
             let id = store.add_study(&plan)?;
+            let mut shared = 0;
+            for other in sitting.others(claim, &plan, &store)? {
+                shared += store.take_over(id, other)?;
+            }
             sitting.begin(claim, id)?;
+            if shared > 0 && !global.quiet {
+                notice(format!(
+                    "{}: {} stand in the study of another claim",
+                    plan.name,
+                    counted(shared, "run")
+                ));
+            }
             store.study(id)?
         }
     };
@@ -141,7 +152,7 @@ fn measure(
             return Ok(None);
         }
     } else if !global.quiet {
-        notice(format!("{}: measured before the interruption", styled(STRONG, &study.name)));
+        notice(format!("{}: every run stands already", styled(STRONG, &study.name)));
     }
     let study = store.study(study.id)?;
     let mut verdict = claims::evaluate(claim, &store, study.id)?;

@@ -82,14 +82,24 @@ impl Window {
 multiversion! {
     /// Lays out the patches of an image as columns: `[patch, positions]`.
     fn unfold[F: Float](window: &Window, image: &[F], columns: &mut [F]) |simd| {
-        columns.fill(F::ZERO);
+        if window.padding != [0, 0] {
+            columns.fill(F::ZERO);
+        }
         let positions = window.positions();
         let stride = window.stride[1];
         window.runs(|row, y, range, start| {
             let at = row * positions + y * window.out[1];
             let to = &mut columns[at + range.start..at + range.end];
             if stride == 1 {
-                to.copy_from_slice(&image[start..start + to.len()]);
+                // Runs are short: eight numbers are a move or two, where a call to copy any number costs more than it copies.
+                let from = &image[start..start + to.len()];
+                let (mut to, mut from) = (to.chunks_exact_mut(8), from.chunks_exact(8));
+                for (to, from) in to.by_ref().zip(from.by_ref()) {
+                    to.copy_from_slice(from);
+                }
+                for (to, from) in to.into_remainder().iter_mut().zip(from.remainder()) {
+                    *to = *from;
+                }
             } else {
                 for (to, from) in to.iter_mut().zip(image[start..].iter().step_by(stride)) {
                     *to = *from;

@@ -202,7 +202,7 @@ impl<F: Float> Rule<F> for Muon<F> {
             buffer = others;
             let direction = &mut self.direction[..range.len()];
             for ((m, &g), u) in momentum.iter_mut().zip(gradient).zip(&mut *direction) {
-                *m = keep * *m + take * g;
+                *m = (keep * *m + take * g).flushed();
                 *u = behind * g + ahead * *m;
             }
             // Rows are to be the shorter side; of a square matrix they are the outputs, as in the papers' code.

@@ -1,5 +1,7 @@
 //! Finite sums: what is asked of their components, and three of them.
 
+use std::sync::Arc;
+
 use nalgebra::{DMatrix, DVector};
 use quire_core::Rng;
 use rand::RngExt;
@@ -7,7 +9,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::interpolation::separable_rows;
 use crate::descent::Smooth;
-use crate::vectors::{add_scaled, dot};
+use crate::vectors::{add_scaled, dot, norm};
 
 /// f = (1/n) Σ f_i on vectors of d numbers.
 pub trait FiniteSum: Send + Sync {
@@ -56,21 +58,29 @@ pub struct Constants {
     pub moments: Option<[f64; 2]>,
 }
 
-/// λ_max of (1/n) Σ a aᵀ over rows a, by power iteration; from below, to about 1e-6.
-pub(crate) fn largest_eigenvalue<'a>(
-    rows: impl ExactSizeIterator<Item = &'a [f64]> + Clone,
-    width: usize,
-) -> f64 {
-    let share = 1.0 / rows.len() as f64;
+/// λ_max of a positive semidefinite matrix by power iteration, from below, to about 1e-6; `apply` is to add the matrix times a vector to another.
+pub(crate) fn largest_eigenvalue(width: usize, apply: impl Fn(&[f64], &mut [f64])) -> f64 {
     let (mut v, mut next) = (vec![(width as f64).sqrt().recip(); width], vec![0.0; width]);
     let mut value = 0.0;
     for _ in 0..500 {
         next.fill(0.0);
-        rows.clone().for_each(|row| add_scaled(share * dot(row, &v), row, &mut next));
-        value = dot(&next, &next).sqrt();
-        v.iter_mut().zip(&next).for_each(|(v, next)| *v = next / value.max(f64::MIN_POSITIVE));
+        apply(&v, &mut next);
+        let new = norm(&next);
+        v.iter_mut().zip(&next).for_each(|(v, next)| *v = next / new.max(f64::MIN_POSITIVE));
+        let is_settled = (new - value).abs() <= 1e-12 * new;
+        value = new;
+        if is_settled {
+            break;
+        }
     }
     value
+}
+
+/// `out += (1/n) Σ a aᵀ v` over rows a, row-major.
+pub(crate) fn add_second_moment(rows: &[f64], v: &[f64], out: &mut [f64]) {
+    let rows = rows.chunks_exact(v.len());
+    let share = 1.0 / rows.len() as f64;
+    rows.for_each(|row| add_scaled(share * dot(row, v), row, out));
 }
 
 /// ρ of sums whose components have gradients h_i a_i with any h: n max ‖a‖²/λ_min(A Aᵀ), where the rows a are independent. It holds because
@@ -92,16 +102,98 @@ pub(crate) fn scale_columns(rows: &[f64], metric: &[f64]) -> Vec<f64> {
     rows.iter().zip(metric.iter().cycle()).map(|(a, m)| a / m.sqrt()).collect()
 }
 
+/// A sum that several runs share.
+impl<S: FiniteSum> FiniteSum for Arc<S> {
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn dimension(&self) -> usize {
+        (**self).dimension()
+    }
+
+    fn value(&self, x: &[f64]) -> f64 {
+        (**self).value(x)
+    }
+
+    fn gradient(&self, x: &[f64], batch: &[usize], out: &mut [f64]) {
+        (**self).gradient(x, batch, out);
+    }
+
+    fn hessian_product(&self, x: &[f64], batch: &[usize], v: &[f64], out: &mut [f64]) {
+        (**self).hessian_product(x, batch, v, out);
+    }
+
+    fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64 {
+        (**self).third_derivative(x, batch, v)
+    }
+
+    fn constants(&self, metric: &[f64]) -> Constants {
+        (**self).constants(metric)
+    }
+}
+
 /// 1 / (1 + e^-z).
 pub fn sigmoid(z: f64) -> f64 {
     1.0 / (1.0 + (-z).exp())
 }
 
+/// Vectors of one width.
+#[derive(Debug, Clone, PartialEq)]
+enum Rows {
+    /// Row-major.
+    Dense(Vec<f64>),
+    /// What is not zero: row i has its places and values at `starts[i]..starts[i + 1]`.
+    Sparse { starts: Vec<usize>, places: Vec<u32>, values: Vec<f64> },
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+enum Row<'a> {
+    Dense(&'a [f64]),
+    Sparse(&'a [u32], &'a [f64]),
+}
+
+impl Row<'_> {
+    fn dot(self, x: &[f64]) -> f64 {
+        match self {
+            Row::Dense(row) => dot(row, x),
+            Row::Sparse(places, values) => {
+                places.iter().zip(values).map(|(&place, value)| value * x[place as usize]).sum()
+            }
+        }
+    }
+
+    /// Σ a_j²/metric_j.
+    fn squared_norm(self, metric: &[f64]) -> f64 {
+        match self {
+            Row::Dense(row) => row.iter().zip(metric).map(|(a, m)| a * a / m).sum(),
+            Row::Sparse(places, values) => {
+                places.iter().zip(values).map(|(&place, a)| a * a / metric[place as usize]).sum()
+            }
+        }
+    }
+
+    /// `out += a row`.
+    fn add_to(self, a: f64, out: &mut [f64]) {
+        match self {
+            Row::Dense(row) => add_scaled(a, row, out),
+            Row::Sparse(places, values) => {
+                places.iter().zip(values).for_each(|(&place, value)| out[place as usize] += a * value);
+            }
+        }
+    }
+}
+
+/// The most unknowns for which [`Logistic::least`] factorizes a Hessian; with more it takes conjugate gradients.
+const FACTORIZED: usize = 500;
+
 /// f_i = ln(1 + e^{-z}) + ridge/2 ‖x‖² with z = y_i a_i·x.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Logistic {
-    /// Rows y a, row-major.
-    rows: Vec<f64>,
+    /// y a.
+    rows: Rows,
+    count: usize,
     width: usize,
     ridge: f64,
 }
@@ -113,7 +205,34 @@ impl Logistic {
     /// If the rows are not whole.
     pub fn new(rows: Vec<f64>, width: usize, ridge: f64) -> Self {
         assert!(width > 0 && rows.len().is_multiple_of(width), "whole rows");
-        Logistic { rows, width, ridge }
+        Logistic { count: rows.len() / width, rows: Rows::Dense(rows), width, ridge }
+    }
+
+    /// From what is not zero in rows y a: row i has the columns `places` and the `values` at `starts[i]..starts[i + 1]`.
+    ///
+    /// # Panics
+    /// If `starts` do not part `places` and `values`, or a place is not below `width`.
+    pub fn sparse(starts: Vec<usize>, places: Vec<u32>, values: Vec<f64>, width: usize, ridge: f64) -> Self {
+        let are_parted =
+            starts.first() == Some(&0) && starts.last() == Some(&places.len()) && starts.is_sorted();
+        assert!(are_parted && places.len() == values.len(), "whole rows");
+        assert!(places.iter().all(|&place| (place as usize) < width), "places in the row");
+        Logistic { count: starts.len() - 1, rows: Rows::Sparse { starts, places, values }, width, ridge }
+    }
+
+    fn row(&self, i: usize) -> Row<'_> {
+        match &self.rows {
+            Rows::Dense(rows) => Row::Dense(&rows[i * self.width..(i + 1) * self.width]),
+            Rows::Sparse { starts, places, values } => {
+                let range = starts[i]..starts[i + 1];
+                Row::Sparse(&places[range.clone()], &values[range])
+            }
+        }
+    }
+
+    /// The part of rows that a classifier with these weights has on the wrong side, or on none.
+    pub fn misclassified(&self, x: &[f64]) -> f64 {
+        self.all().filter(|row| row.dot(x) <= 0.0).count() as f64 / self.count as f64
     }
 
     /// Normal features whose scales fall geometrically from 1 to `smallest`, in rows of length 1; labels from a logistic model with
@@ -157,73 +276,118 @@ impl Logistic {
     }
 
     /// All rows.
-    fn all(&self) -> impl ExactSizeIterator<Item = &[f64]> {
-        self.rows.chunks_exact(self.width)
+    fn all(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
+        (0..self.count).map(|i| self.row(i))
     }
 
     /// The rows of a batch.
-    fn of<'a>(&'a self, batch: &'a [usize]) -> impl ExactSizeIterator<Item = &'a [f64]> {
-        batch.iter().map(|&i| &self.rows[i * self.width..(i + 1) * self.width])
+    fn of<'a>(&'a self, batch: &'a [usize]) -> impl ExactSizeIterator<Item = Row<'a>> {
+        batch.iter().map(|&i| self.row(i))
     }
 
     /// `out <-` the mean over `rows` of weight(a·x, a) a, and `ridge * direction`.
     fn combine<'a>(
         &self,
         x: &[f64],
-        rows: impl ExactSizeIterator<Item = &'a [f64]>,
+        rows: impl ExactSizeIterator<Item = Row<'a>>,
         direction: &[f64],
         out: &mut [f64],
-        weight: impl Fn(f64, &[f64]) -> f64,
+        weight: impl Fn(f64, Row<'_>) -> f64,
     ) {
         out.iter_mut().zip(direction).for_each(|(out, d)| *out = self.ridge * d);
         let share = 1.0 / rows.len() as f64;
         for row in rows {
-            add_scaled(share * weight(dot(row, x), row), row, out);
+            row.add_to(share * weight(row.dot(x), row), out);
         }
     }
 
-    fn gradient_over<'a>(&self, x: &[f64], rows: impl ExactSizeIterator<Item = &'a [f64]>, out: &mut [f64]) {
+    fn gradient_over<'a>(&self, x: &[f64], rows: impl ExactSizeIterator<Item = Row<'a>>, out: &mut [f64]) {
         self.combine(x, rows, x, out, |z, _| -sigmoid(-z));
     }
 
     fn hessian_over<'a>(
         &self,
         x: &[f64],
-        rows: impl ExactSizeIterator<Item = &'a [f64]>,
+        rows: impl ExactSizeIterator<Item = Row<'a>>,
         v: &[f64],
         out: &mut [f64],
     ) {
-        self.combine(x, rows, v, out, |z, row| sigmoid(z) * sigmoid(-z) * dot(row, v));
+        self.combine(x, rows, v, out, |z, row| sigmoid(z) * sigmoid(-z) * row.dot(v));
     }
 
-    /// The least value, by Newton's method; a damped step never overshoots, because the loss is self-concordant.
+    /// The least value, by Newton's method: damped as for self-concordant functions, and halved where features are so large that it
+    /// overshoots all the same.
     pub fn least(&self) -> f64 {
-        let d = self.width;
-        let (mut x, mut gradient, mut unit) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
+        let (mut x, mut gradient) = (vec![0.0; self.width], vec![0.0; self.width]);
+        let mut value = FiniteSum::value(self, &x);
+        let mut ahead = x.clone();
         for _ in 0..200 {
             self.gradient_over(&x, self.all(), &mut gradient);
-            let mut hessian = DMatrix::zeros(d, d);
-            for j in 0..d {
-                unit[j] = 1.0;
-                self.hessian_over(&x, self.all(), &unit, hessian.column_mut(j).as_mut_slice());
-                unit[j] = 0.0;
+            let Some(step) = self.newton_step(&x, &gradient) else { break };
+            let decrement = dot(&gradient, &step).max(0.0).sqrt();
+            let mut length = 1.0 / (1.0 + decrement);
+            let new = loop {
+                ahead.copy_from_slice(&x);
+                add_scaled(-length, &step, &mut ahead);
+                let new = FiniteSum::value(self, &ahead);
+                // What is left near the end is rounding.
+                if new <= value * (1.0 + 1e-14) || length < 1e-12 {
+                    break new;
+                }
+                length /= 2.0;
+            };
+            if new.is_nan() || length < 1e-12 {
+                break;
             }
-            let g = DVector::from_column_slice(&gradient);
-            let Some(factor) = hessian.cholesky() else { break };
-            let step = factor.solve(&g);
-            let decrement = g.dot(&step).sqrt();
-            add_scaled(-1.0 / (1.0 + decrement), step.as_slice(), &mut x);
+            std::mem::swap(&mut x, &mut ahead);
+            value = new;
             if decrement < 1e-14 {
                 break;
             }
         }
-        FiniteSum::value(self, &x)
+        value
+    }
+
+    /// H⁻¹ g at `x`, or what rounding leaves of it; nothing if H is singular to rounding.
+    fn newton_step(&self, x: &[f64], gradient: &[f64]) -> Option<Vec<f64>> {
+        let d = self.width;
+        if d > FACTORIZED {
+            return Some(self.conjugate_gradients(x, gradient));
+        }
+        let (mut hessian, mut unit) = (DMatrix::zeros(d, d), vec![0.0; d]);
+        for j in 0..d {
+            unit[j] = 1.0;
+            self.hessian_over(x, self.all(), &unit, hessian.column_mut(j).as_mut_slice());
+            unit[j] = 0.0;
+        }
+        let solved = hessian.cholesky()?.solve(&DVector::from_column_slice(gradient));
+        Some(solved.as_slice().to_vec())
+    }
+
+    /// H⁻¹ g at `x` by conjugate gradients.
+    fn conjugate_gradients(&self, x: &[f64], gradient: &[f64]) -> Vec<f64> {
+        let (mut step, mut product) = (vec![0.0; self.width], vec![0.0; self.width]);
+        let (mut left, mut direction) = (gradient.to_vec(), gradient.to_vec());
+        let mut square = dot(&left, &left);
+        let enough = 1e-10 * norm(gradient);
+        for _ in 0..1000 {
+            if square.sqrt() <= enough {
+                break;
+            }
+            self.hessian_over(x, self.all(), &direction, &mut product);
+            let along = square / dot(&direction, &product);
+            add_scaled(along, &direction, &mut step);
+            add_scaled(-along, &product, &mut left);
+            let before = std::mem::replace(&mut square, dot(&left, &left));
+            direction.iter_mut().zip(&left).for_each(|(d, left)| *d = left + square / before * *d);
+        }
+        step
     }
 }
 
 impl FiniteSum for Logistic {
     fn len(&self) -> usize {
-        self.rows.len() / self.width
+        self.count
     }
 
     fn dimension(&self) -> usize {
@@ -232,7 +396,7 @@ impl FiniteSum for Logistic {
 
     fn value(&self, x: &[f64]) -> f64 {
         let loss = |z: f64| (-z.abs()).exp().ln_1p() + (-z).max(0.0);
-        let sum: f64 = self.all().map(|row| loss(dot(row, x))).sum();
+        let sum: f64 = self.all().map(|row| loss(row.dot(x))).sum();
         sum / self.len() as f64 + 0.5 * self.ridge * dot(x, x)
     }
 
@@ -245,16 +409,27 @@ impl FiniteSum for Logistic {
     }
 
     fn constants(&self, metric: &[f64]) -> Constants {
-        let scaled = scale_columns(&self.rows, metric);
-        let rows = scaled.chunks_exact(self.width);
+        let roots: Vec<f64> = metric.iter().map(|m| m.sqrt()).collect();
         let (least, most) =
             metric.iter().fold((f64::MAX, 0.0_f64), |(low, high), m| (low.min(*m), high.max(*m)));
-        let longest = rows.clone().map(|row| dot(row, row)).fold(0.0, f64::max);
+        let share = 1.0 / self.count as f64;
+        let largest = largest_eigenvalue(self.width, |v, out| {
+            let unscaled: Vec<f64> = v.iter().zip(&roots).map(|(v, root)| v / root).collect();
+            self.all().for_each(|row| row.add_to(share * row.dot(&unscaled), out));
+            out.iter_mut().zip(&roots).for_each(|(out, root)| *out /= root);
+        });
+        let longest = self.all().map(|row| row.squared_norm(metric)).fold(0.0, f64::max);
+        let growth = match &self.rows {
+            Rows::Dense(rows) if self.ridge == 0.0 => {
+                growth_of_independent_rows(&scale_columns(rows, metric), self.width)
+            }
+            _ => None,
+        };
         Constants {
-            smoothness: Some(0.25 * largest_eigenvalue(rows, self.width) + self.ridge / least),
+            smoothness: Some(0.25 * largest + self.ridge / least),
             largest_smoothness: Some(0.25 * longest + self.ridge / least),
             strong_convexity: Some(self.ridge / most),
-            growth: if self.ridge == 0.0 { growth_of_independent_rows(&scaled, self.width) } else { None },
+            growth,
             moments: None,
         }
     }
@@ -263,7 +438,7 @@ impl FiniteSum for Logistic {
         let sum: f64 = self
             .of(batch)
             .map(|row| {
-                let (s, along) = (sigmoid(dot(row, x)), dot(row, v));
+                let (s, along) = (sigmoid(row.dot(x)), row.dot(v));
                 s * (1.0 - s) * (1.0 - 2.0 * s) * along.powi(3)
             })
             .sum();

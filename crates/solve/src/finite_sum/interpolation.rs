@@ -5,7 +5,7 @@ use quire_core::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::components::{
-    Constants, FiniteSum, growth_of_independent_rows, largest_eigenvalue, scale_columns,
+    Constants, FiniteSum, add_second_moment, growth_of_independent_rows, largest_eigenvalue, scale_columns,
 };
 use crate::vectors::{add_scaled, dot};
 
@@ -199,9 +199,9 @@ impl FiniteSum for SquaredHinge {
     fn constants(&self, metric: &[f64]) -> Constants {
         let scaled = scale_columns(&self.rows, metric);
         let rows = scaled.chunks_exact(self.width);
-        let longest = rows.clone().map(|row| dot(row, row)).fold(0.0, f64::max);
+        let longest = rows.map(|row| dot(row, row)).fold(0.0, f64::max);
         Constants {
-            smoothness: Some(largest_eigenvalue(rows, self.width)),
+            smoothness: Some(largest_eigenvalue(self.width, |v, out| add_second_moment(&scaled, v, out))),
             largest_smoothness: Some(longest),
             strong_convexity: Some(0.0),
             growth: growth_of_independent_rows(&scaled, self.width),

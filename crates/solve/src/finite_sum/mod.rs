@@ -13,6 +13,7 @@
 //! | [`accelerated`] | accelerated SGD where all components are least at one point; [`mass`], [`agnes`] as rivals |
 //! | [`batch_optimizer`] | any optimizer that networks are trained by |
 //! | [`order`] | how orders are made |
+//! | [`libsvm`] | a user's rows |
 //! | [`components`] | the role of a finite sum; logistic regression, quadratics, a two-sided function |
 //! | [`interpolation`] | sums that can be fitted: least squares, squared hinges, all-or-nothing gradients; a noisy quadratic |
 //! | [`problems`](mod@problems) | the problems |
@@ -25,6 +26,7 @@ pub mod batch_optimizer;
 pub mod components;
 pub mod dog;
 pub mod interpolation;
+pub mod libsvm;
 pub mod mass;
 pub mod nesterov;
 pub mod order;
@@ -43,7 +45,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use components::FiniteSum;
-pub use problems::problems;
+pub use problems::{open, problems};
 
 use crate::solver::{Make, Method, Solver, Step, entry};
 

@@ -10,16 +10,41 @@
 //! | `all-or-nothing-4` | a quadratic of condition 100 whose gradient comes fourfold once in four times, else not at all | 1 |
 //! | `separable-logistic`, `separable-hinge` | 200 rows in 400 dimensions that a hyperplane separates | 0 |
 //! | `two-sided` | 64 components of one unknown whose curvature is 1 on the left and 0.1 on the right | 1 |
+//! | `path/to/rows.libsvm` | the rows of a user's file, ridge 1/n | 0 |
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 
 use super::components::{FiniteSum, Logistic, Quadratics, TwoSided};
 use super::interpolation::{AllOrNothing, LeastSquares, NoisyQuadratic, SquaredHinge};
-use super::{METHODS, Task};
+use super::{METHODS, Task, libsvm};
 use crate::problem::{Said, SolveProblem, World};
 use crate::vectors::norm;
+
+/// What all of them measure.
+const GAP: Metric = Metric {
+    name: "gap",
+    unit: "",
+    direction: Direction::Lower,
+    summary: "value over the least one, not below 1e-16",
+};
+
+const GRADIENT_NORM: Metric = Metric {
+    name: "gradient_norm",
+    unit: "",
+    direction: Direction::Lower,
+    summary: "Euclidean norm of the exact gradient",
+};
+
+fn gaps(task: &Task, least: f64, values: &[f64]) -> Vec<(&'static str, f64)> {
+    let all: Vec<usize> = (0..task.sum.len()).collect();
+    let mut gradient = vec![0.0; values.len()];
+    task.sum.gradient(values, &all, &mut gradient);
+    let gap = (task.sum.value(values) - least).max(1e-16);
+    vec![(GAP.name, gap), (GRADIENT_NORM.name, norm(&gradient))]
+}
 
 /// Which sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -181,17 +206,75 @@ impl World for Sum {
     }
 
     fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
-        let all: Vec<usize> = (0..task.sum.len()).collect();
-        let mut gradient = vec![0.0; values.len()];
-        task.sum.gradient(values, &all, &mut gradient);
-        vec![("gap", (task.sum.value(values) - least).max(1e-16)), ("gradient_norm", norm(&gradient))]
+        gaps(task, *least, values)
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let metric = |name, summary| Metric { name, unit: "", direction: Direction::Lower, summary };
+        vec![GAP, GRADIENT_NORM]
+    }
+
+    const BY_WORK: bool = false;
+
+    const SCORE: &'static str = "gap";
+
+    /// The gap; nothing about it is random.
+    fn score(&self, task: &Task, least: &f64, values: &[f64], _: &mut Rng) -> f64 {
+        gaps(task, *least, values)[0].1
+    }
+
+    fn length(&self, instance: &Task) -> usize {
+        instance.start.len()
+    }
+}
+
+/// A user's rows as a problem: `path/to/rows.libsvm`, `.svmlight` or `.svm`. `None` if the name is not that of such a file.
+pub fn open(name: &str) -> Option<Result<Arc<dyn Problem>>> {
+    libsvm::is_name(name).then(|| {
+        let path = Path::new(name);
+        let sum = Arc::new(libsvm::read(path)?.logistic(path)?);
+        let summary = format!("your own rows: {} of {} features", sum.len(), FiniteSum::dimension(&sum));
+        let tags = &["minimization", "finite sum"];
+        let said = Said { name, summary: &summary, budget: 20, source: name, tags, work: "passes" };
+        Ok(Arc::new(SolveProblem::new(said, METHODS, Own { sum, least: OnceLock::new() }))
+            as Arc<dyn Problem>)
+    })
+}
+
+/// Logistic regression on a user's rows; a seed draws nothing but what is random in a method.
+pub struct Own {
+    sum: Arc<Logistic>,
+    /// The least value, once a run asks.
+    least: OnceLock<f64>,
+}
+
+impl World for Own {
+    type Instance = Task;
+    /// The least value.
+    type Truth = f64;
+
+    fn draw(&self, seed: u64) -> Result<(Task, f64)> {
+        let least = *self.least.get_or_init(|| self.sum.least());
+        let start = vec![0.0; FiniteSum::dimension(&self.sum)];
+        let sum = Box::new(Arc::clone(&self.sum));
+        Ok((Task { sum, start, seeds: Seeds::new(seed).child("method") }, least))
+    }
+
+    fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
+        let mut told = gaps(task, *least, values);
+        told.push(("misclassified", self.sum.misclassified(values)));
+        told
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
         vec![
-            metric("gap", "value over the least one, not below 1e-16"),
-            metric("gradient_norm", "Euclidean norm of the exact gradient"),
+            GAP,
+            GRADIENT_NORM,
+            Metric {
+                name: "misclassified",
+                unit: "",
+                direction: Direction::Lower,
+                summary: "part of the rows on the wrong side",
+            },
         ]
     }
 
@@ -201,7 +284,7 @@ impl World for Sum {
 
     /// The gap; nothing about it is random.
     fn score(&self, task: &Task, least: &f64, values: &[f64], _: &mut Rng) -> f64 {
-        self.measure(task, least, values)[0].1
+        gaps(task, *least, values)[0].1
     }
 
     fn length(&self, instance: &Task) -> usize {

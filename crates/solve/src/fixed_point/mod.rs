@@ -8,15 +8,20 @@
 //! - at infeasibility, if ‖r_k - n_k‖ <= `agreement` (1 + ‖r_k‖) and the operator's own certificate accepts r_k.
 //!
 //! The rule is ours. Where neither happens the problem is undecided, as weakly infeasible ones (v = 0 without a fixed point) stay. A
-//! solution is laid out as x_k, r_k, n_k.
+//! solution is laid out as x_k, r_k, n_k and the [`Certificate`]'s vector, which is zero until there is one: whoever has the vector can check
+//! it against the problem's data alone ([`Operator::excluded`]).
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | [`halpern`] | the anchored iteration of Halpern |
 //! | [`plain`] | the plain iteration, and differences of its iterates with restarts |
 //! | [`operators`] | rotations that drift, Douglas-Rachford on two sets, PDHG on linear programs |
+//! | [`cones`] | Douglas-Rachford on second-order cone programs |
+//! | [`consensus`] | PDHG for agents that look for a common point |
 //! | [`problems`](mod@problems) | the problems |
 
+pub mod cones;
+pub mod consensus;
 pub mod halpern;
 pub mod operators;
 pub mod plain;
@@ -51,7 +56,22 @@ pub trait Operator: Send + Sync {
     }
 
     /// What this displacement x - T x proves, if it proves that there is no fixed point.
-    fn certificate(&self, displacement: &[f64]) -> Option<String>;
+    fn certificate(&self, displacement: &[f64]) -> Option<Certificate>;
+
+    /// The size up to which a certificate's vector excludes solutions: 0 if it proves nothing, infinite if it excludes them all.
+    fn excluded(&self, vector: &[f64]) -> f64;
+}
+
+/// The size up to which a certificate has to exclude solutions.
+pub const EXCLUDED: f64 = 1e5;
+
+/// A proof that there is no fixed point, or none of moderate size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Certificate {
+    /// The displacement, without the parts that prove nothing and in the operator's own scale.
+    pub vector: Vec<f64>,
+    /// What it shows.
+    pub proof: String,
 }
 
 /// An operator and where to begin.
@@ -104,6 +124,10 @@ pub(crate) struct Place {
     pub residual: Vec<f64>,
     /// n_k.
     pub normalized: Vec<f64>,
+    /// r_k - n_k.
+    pub difference: Vec<f64>,
+    /// The certificate; zeros until there is one.
+    pub certificate: Vec<f64>,
 }
 
 impl Place {
@@ -117,7 +141,9 @@ impl Place {
             image,
             anchor: (problem.start.clone(), 0),
             residual: zeros.clone(),
-            normalized: zeros,
+            normalized: zeros.clone(),
+            difference: zeros.clone(),
+            certificate: zeros,
         }
     }
 
@@ -129,6 +155,7 @@ impl Place {
         for i in 0..self.x.len() {
             self.residual[i] = self.x[i] - self.image[i];
             self.normalized[i] = scale * (self.anchor.0[i] - self.x[i]);
+            self.difference[i] = self.residual[i] - self.normalized[i];
         }
         let length = |x: &[f64]| problem.operator.square(x).max(0.0).sqrt();
         let residual = length(&self.residual);
@@ -136,16 +163,18 @@ impl Place {
         if step.done.is_some() || options.agreement == 0.0 {
             return step;
         }
-        let difference: Vec<f64> = self.residual.iter().zip(&self.normalized).map(|(r, n)| r - n).collect();
-        if length(&difference) > options.agreement * (1.0 + residual) {
+        if length(&self.difference) > options.agreement * (1.0 + residual) {
             return step;
         }
-        let proof = problem.operator.certificate(&self.residual);
-        Step { residual, done: proof.map(|proof| Reason::Converged(format!("infeasible: {proof}"))) }
+        let Some(Certificate { vector, proof }) = problem.operator.certificate(&self.residual) else {
+            return step;
+        };
+        self.certificate = vector;
+        Step { residual, done: Some(Reason::Converged(format!("infeasible: {proof}"))) }
     }
 
     fn values(&self) -> Vec<f64> {
-        [&self.x[..], &self.residual, &self.normalized].concat()
+        [&self.x[..], &self.residual, &self.normalized, &self.certificate].concat()
     }
 }
 

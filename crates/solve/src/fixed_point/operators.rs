@@ -5,9 +5,8 @@ use quire_core::Rng;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-use super::Operator;
-
-use crate::vectors::dot;
+use super::{Certificate, EXCLUDED, Operator};
+use crate::vectors::{add_scaled, dot};
 
 /// T x = (1 - θ) x + θ (R x - v): a rotation in the first two coordinates and a drift along the third. Nonexpansive, and averaged if θ < 1.
 #[derive(Debug, Clone, Copy)]
@@ -33,9 +32,16 @@ impl Operator for Drift {
         }
     }
 
-    fn certificate(&self, displacement: &[f64]) -> Option<String> {
-        // Every displacement has this third coordinate.
-        (displacement[2] != 0.0).then(|| format!("every point moves by {:.3}", self.part * self.length))
+    fn certificate(&self, displacement: &[f64]) -> Option<Certificate> {
+        (self.excluded(displacement) > EXCLUDED).then(|| Certificate {
+            vector: displacement.to_vec(),
+            proof: format!("every point moves by {:.3}", self.part * self.length),
+        })
+    }
+
+    /// Every displacement has the same third coordinate.
+    fn excluded(&self, vector: &[f64]) -> f64 {
+        if vector[2] == 0.0 { 0.0 } else { f64::INFINITY }
     }
 }
 
@@ -63,13 +69,26 @@ impl Operator for LineAndDisc {
         (out[0], out[1]) = (on_disc[0], z[1] + on_disc[1]);
     }
 
+    fn certificate(&self, displacement: &[f64]) -> Option<Certificate> {
+        (self.excluded(displacement) > EXCLUDED).then(|| Certificate {
+            vector: displacement.to_vec(),
+            proof: format!("the sets are {:.6} apart", self.gap(displacement)),
+        })
+    }
+
     /// The displacement separates the sets if the disc lies strictly beyond the line in its direction.
-    fn certificate(&self, displacement: &[f64]) -> Option<String> {
-        let length = displacement[0].hypot(displacement[1]);
+    fn excluded(&self, vector: &[f64]) -> f64 {
+        let length = vector[0].hypot(vector[1]);
         // A direction along the line would cut it: only what is at right angles to it separates.
-        let upright = displacement[0].abs() <= 1e-6 * length;
-        let gap = -displacement[1].signum() * self.height - self.radius;
-        (upright && length > 0.0 && gap > 0.0).then(|| format!("the sets are {gap:.6} apart"))
+        let upright = vector[0].abs() <= 1e-6 * length;
+        if upright && length > 0.0 && self.gap(vector) > 0.0 { f64::INFINITY } else { 0.0 }
+    }
+}
+
+impl LineAndDisc {
+    /// How far the disc is beyond the line in this direction.
+    fn gap(&self, direction: &[f64]) -> f64 {
+        -direction[1].signum() * self.height - self.radius
     }
 }
 
@@ -84,9 +103,6 @@ pub struct LinearProgram {
     cost: Vec<f64>,
     step: f64,
 }
-
-/// ‖x‖₁ up to which a certificate has to exclude solutions, relative to the size of b and A.
-const EXCLUDED: f64 = 1e5;
 
 impl LinearProgram {
     /// With this matrix `[m, n]`, right side `[m]` and cost `[n]`.
@@ -126,6 +142,47 @@ impl LinearProgram {
         LinearProgram::new(matrix, right, cost)
     }
 
+    /// A random program that is feasible and falls for ever: b = A x for some x >= 0, and some d >= 0 has A d = 0 and cᵀd < 0.
+    pub fn unbounded(rows: usize, columns: usize, rng: &mut Rng) -> Self {
+        let mut normal = || rng.sample::<f64, _>(StandardNormal);
+        let mut matrix = DMatrix::from_fn(rows, columns, |_, _| normal());
+        let ray: Vec<f64> = (0..columns).map(|_| normal().abs()).collect();
+        // Rows lose their part along d.
+        let square = dot(&ray, &ray);
+        for mut row in matrix.row_iter_mut() {
+            let along = row.iter().zip(&ray).map(|(a, d)| a * d).sum::<f64>() / square;
+            row.iter_mut().zip(&ray).for_each(|(a, d)| *a -= along * d);
+        }
+        let x: Vec<f64> = (0..columns).map(|_| normal().abs()).collect();
+        let right = times(&matrix, &x);
+        let mut cost: Vec<f64> = (0..columns).map(|_| normal()).collect();
+        if dot(&cost, &ray) > 0.0 {
+            cost.iter_mut().for_each(|c| *c = -*c);
+        }
+        LinearProgram::new(matrix, right, cost)
+    }
+
+    /// σ (b - A x̄) with the x̄ >= 0 where b - A x is least, by projected gradients: a check that does not use T.
+    #[cfg(test)]
+    pub(super) fn least_residual(&self, rounds: usize) -> Vec<f64> {
+        let mut x = vec![0.0; self.cost.len()];
+        let mut left = self.right.clone();
+        for _ in 0..rounds {
+            for (x, slope) in x.iter_mut().zip(transposed_times(&self.matrix, &left)) {
+                *x = (*x + self.step * self.step * slope).max(0.0);
+            }
+            left.copy_from_slice(&self.right);
+            add_scaled(-1.0, &times(&self.matrix, &x), &mut left);
+        }
+        left.iter().map(|left| self.step * left).collect()
+    }
+
+    /// Column j of A.
+    fn column(&self, j: usize) -> &[f64] {
+        let rows = self.right.len();
+        &self.matrix.as_slice()[j * rows..(j + 1) * rows]
+    }
+
     fn split<'z>(&self, z: &'z [f64]) -> (&'z [f64], &'z [f64]) {
         z.split_at(self.cost.len())
     }
@@ -149,40 +206,60 @@ impl Operator for LinearProgram {
     fn apply(&self, z: &[f64], out: &mut [f64]) {
         let (x, y) = self.split(z);
         let (new_x, new_y) = out.split_at_mut(x.len());
-        let prices = transposed_times(&self.matrix, y);
+        new_y.copy_from_slice(y);
+        add_scaled(self.step, &self.right, new_y);
         for j in 0..x.len() {
-            new_x[j] = (x[j] - self.step * (self.cost[j] - prices[j])).max(0.0);
-        }
-        let ahead: Vec<f64> = new_x.iter().zip(x).map(|(new, old)| 2.0 * new - old).collect();
-        let used = times(&self.matrix, &ahead);
-        for i in 0..y.len() {
-            new_y[i] = y[i] + self.step * (self.right[i] - used[i]);
+            let column = self.column(j);
+            new_x[j] = (x[j] - self.step * (self.cost[j] - dot(column, y))).max(0.0);
+            add_scaled(-self.step * (2.0 * new_x[j] - x[j]), column, new_y);
         }
     }
 
     fn square(&self, z: &[f64]) -> f64 {
         let (x, y) = self.split(z);
-        (dot(x, x) + dot(y, y)) / self.step + 2.0 * dot(&times(&self.matrix, x), y)
+        let cross: f64 = x.iter().enumerate().map(|(j, x)| x * dot(self.column(j), y)).sum();
+        (dot(x, x) + dot(y, y)) / self.step + 2.0 * cross
     }
 
-    fn certificate(&self, displacement: &[f64]) -> Option<String> {
-        // Both certificates are proportional to the steps, which are the negative displacement.
-        let negative: Vec<f64> = displacement.iter().map(|v| -v).collect();
-        let (ray, prices) = self.split(&negative);
-        // Farkas: if A x = b and x >= 0 then bᵀy = xᵀAᵀy <= max(Aᵀy) ‖x‖₁.
-        let gain = dot(&self.right, prices);
-        let excess = transposed_times(&self.matrix, prices).into_iter().fold(0.0, f64::max);
-        if gain > EXCLUDED * excess && gain > 0.0 {
-            return Some(match excess {
-                0.0 => "y with Aᵀy <= 0 and bᵀy > 0: no x >= 0 has Ax = b".to_owned(),
-                _ => format!("no x >= 0 of sum below {:.0e} has Ax = b", gain / excess),
-            });
+    /// Farkas' y, scaled to bᵀy = 1, as (0, y); or else a ray d, scaled to cᵀd = -1, as (d, 0).
+    fn certificate(&self, displacement: &[f64]) -> Option<Certificate> {
+        // Both are proportional to the steps, which are the negative displacement.
+        let n = self.cost.len();
+        let scaled = |gain: f64, keep: std::ops::Range<usize>, least: f64| {
+            let mut vector = vec![0.0; displacement.len()];
+            for i in keep {
+                vector[i] = (-displacement[i] / gain).max(least);
+            }
+            (gain > 0.0 && self.excluded(&vector) > EXCLUDED).then_some(vector)
+        };
+        let gain = -dot(&self.right, &displacement[n..]);
+        if let Some(vector) = scaled(gain, n..displacement.len(), f64::NEG_INFINITY) {
+            let proof = match self.excluded(&vector) {
+                f64::INFINITY => "y with Aᵀy <= 0 and bᵀy > 0: no x >= 0 has Ax = b".to_owned(),
+                size => format!("no x >= 0 of sum below {size:.0e} has Ax = b"),
+            };
+            return Some(Certificate { vector, proof });
         }
-        // A ray along which the cost falls for ever, within rounding of A d = 0 and d >= 0.
-        let fall = -dot(&self.cost, ray);
-        let off = times(&self.matrix, ray).into_iter().map(f64::abs).fold(0.0, f64::max);
-        let below = ray.iter().fold(0.0_f64, |most, d| most.max(-d));
-        let is_ray = fall > 0.0 && fall > EXCLUDED * off.max(below);
-        is_ray.then(|| "a ray d >= 0 with Ad = 0 and cᵀd < 0: no dual solution".to_owned())
+        let fall = dot(&self.cost, &displacement[..n]);
+        let vector = scaled(fall, 0..n, 0.0)?;
+        let proof = "a ray d >= 0 with Ad = 0 and cᵀd < 0: no dual solution".to_owned();
+        Some(Certificate { vector, proof })
+    }
+
+    /// Of (0, y): if A x = b and x >= 0 then bᵀy = xᵀAᵀy <= max(Aᵀy) ‖x‖₁. Of (d, 0) with d >= 0: if Aᵀy <= c then -cᵀd <= -yᵀA d <=
+    /// max|A d| ‖y‖₁.
+    fn excluded(&self, vector: &[f64]) -> f64 {
+        let (ray, prices) = self.split(vector);
+        let is_zero = |part: &[f64]| part.iter().all(|&part| part == 0.0);
+        let (gain, against) = if is_zero(ray) {
+            let excess = transposed_times(&self.matrix, prices).into_iter().fold(0.0, f64::max);
+            (dot(&self.right, prices), excess)
+        } else if is_zero(prices) && ray.iter().all(|&d| d >= 0.0) {
+            let off = times(&self.matrix, ray).into_iter().map(f64::abs).fold(0.0, f64::max);
+            (-dot(&self.cost, ray), off)
+        } else {
+            return 0.0;
+        };
+        if gain > 0.0 { gain / against } else { 0.0 }
     }
 }

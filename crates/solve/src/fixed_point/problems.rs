@@ -6,9 +6,15 @@
 //! | `rotation-drift-averaged` | half of it, half the identity | no |
 //! | `disjoint-sets` | Douglas-Rachford on a line and a disc of radius 1 at height 2 | no |
 //! | `infeasible-lp` | PDHG on a random linear program without a feasible point, 20 x 40 | no |
+//! | `unbounded-lp` | PDHG on one that is feasible and falls for ever | no |
 //! | `feasible-lp` | PDHG on one with a solution | yes |
+//! | `infeasible-socp` | Douglas-Rachford on 10 random equations within 6 second-order cones of 4 coordinates, without a solution | no |
+//! | `feasible-socp` | the same with one | yes |
+//! | `weakly-infeasible-socp` | the same on sets that come as near as one likes and never meet: v = 0 | no |
+//! | `infeasible-consensus` | PDHG for 10 agents in a ring with chords, whose balls in 3 dimensions have no point in common | no |
+//! | `feasible-consensus` | the same with one | yes |
 //!
-//! Seed 0 of the first three is as stated; further seeds draw the angle, or the height.
+//! Seed 0 of the first three is as stated; further seeds draw the angle, or the height. Of the weakly infeasible one a seed draws the start.
 
 use std::f64::consts::PI;
 use std::sync::Arc;
@@ -16,8 +22,10 @@ use std::sync::Arc;
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 use rand::RngExt;
 
+use super::cones::ConeProgram;
+use super::consensus::Consensus;
 use super::operators::{Drift, LineAndDisc, LinearProgram};
-use super::{FixedPoint, METHODS, Operator};
+use super::{EXCLUDED, FixedPoint, METHODS, Operator};
 use crate::problem::{Said, SolveProblem, World};
 
 /// Which operator.
@@ -27,12 +35,30 @@ pub enum Kind {
     Drift(f64),
     /// A line and a disc.
     Sets,
-    /// A linear program, with a feasible point or without.
-    Program {
-        /// With one.
+    /// A linear program; `Weak` stands for a feasible one without a feasible dual.
+    Program(Feasibility),
+    /// A second-order cone program.
+    Cones(Feasibility),
+    /// Agents with balls.
+    Consensus {
+        /// With a point in common.
         feasible: bool,
     },
 }
+
+/// Of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feasibility {
+    /// It has a solution.
+    Feasible,
+    /// It has no feasible point.
+    Infeasible,
+    /// It has feasible points and its dual has none, or it has none but comes as near as one likes.
+    Weak,
+}
+
+/// Rounds of projections for a v that is not known in closed form; they end as soon as nothing changes.
+const ROUNDS: usize = 20_000;
 
 /// The problems of this family.
 pub fn problems() -> Vec<Arc<dyn Problem>> {
@@ -43,14 +69,50 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         (
             "infeasible-lp",
             "certify by PDHG that a random linear program has no feasible point",
-            Kind::Program { feasible: false },
+            Kind::Program(Feasibility::Infeasible),
             20_000,
         ),
         (
             "feasible-lp",
             "solve a random linear program by PDHG, and do not call it infeasible",
-            Kind::Program { feasible: true },
+            Kind::Program(Feasibility::Feasible),
             20_000,
+        ),
+        (
+            "unbounded-lp",
+            "certify by PDHG that a random linear program has no least value",
+            Kind::Program(Feasibility::Weak),
+            20_000,
+        ),
+        (
+            "infeasible-socp",
+            "certify by Douglas-Rachford that a random second-order cone program has no feasible point",
+            Kind::Cones(Feasibility::Infeasible),
+            10_000,
+        ),
+        (
+            "feasible-socp",
+            "find a point of one that has some, and do not call it infeasible",
+            Kind::Cones(Feasibility::Feasible),
+            10_000,
+        ),
+        (
+            "weakly-infeasible-socp",
+            "iterate on a second-order cone program that is infeasible with a displacement of 0: line and cone meet at infinity",
+            Kind::Cones(Feasibility::Weak),
+            10_000,
+        ),
+        (
+            "infeasible-consensus",
+            "certify that agents who talk to neighbours only have no point in common",
+            Kind::Consensus { feasible: false },
+            10_000,
+        ),
+        (
+            "feasible-consensus",
+            "find a point that agents who talk to neighbours only have in common",
+            Kind::Consensus { feasible: true },
+            10_000,
         ),
     ];
     let problem = |(name, summary, kind, budget)| {
@@ -95,14 +157,41 @@ impl World for Kind {
                 // v is attained at all (0, t) with t >= 1 - height.
                 (Box::new(sets), vec![3.0, 1.0], Some(vec![0.0, 1.0 - height]), 3.0)
             }
-            Kind::Program { feasible } => {
+            Kind::Program(which) => {
                 let (rows, columns) = (20, 40);
-                let program = if feasible {
-                    LinearProgram::feasible(rows, columns, &mut rng)
-                } else {
-                    LinearProgram::infeasible(rows, columns, &mut rng)
+                let program = match which {
+                    Feasibility::Feasible => LinearProgram::feasible(rows, columns, &mut rng),
+                    Feasibility::Infeasible => LinearProgram::infeasible(rows, columns, &mut rng),
+                    Feasibility::Weak => LinearProgram::unbounded(rows, columns, &mut rng),
                 };
                 (Box::new(program), vec![0.0; rows + columns], None, f64::NAN)
+            }
+            Kind::Cones(Feasibility::Weak) => {
+                let start = (0..3).map(|_| rng.random_range(-2.0..2.0)).collect();
+                (Box::new(ConeProgram::weakly_infeasible()), start, None, f64::NAN)
+            }
+            Kind::Cones(which) => {
+                let (rows, count, size) = (10, 6, 4);
+                let start = vec![0.0; count * size];
+                if which == Feasibility::Feasible {
+                    (Box::new(ConeProgram::feasible(rows, count, size, &mut rng)), start, None, f64::NAN)
+                } else {
+                    let program = ConeProgram::infeasible(rows, count, size, &mut rng);
+                    let (v, at) = program.gap(ROUNDS);
+                    let distance = program.square(&at).sqrt();
+                    (Box::new(program), start, Some(v), distance)
+                }
+            }
+            Kind::Consensus { feasible } => {
+                let agents = Consensus::draw(10, 3, feasible, &mut rng);
+                let start = vec![0.0; agents.dimension()];
+                if feasible {
+                    (Box::new(agents), start, None, f64::NAN)
+                } else {
+                    let (v, at) = agents.gap(ROUNDS);
+                    let distance = agents.square(&at).sqrt();
+                    (Box::new(agents), start, Some(v), distance)
+                }
             }
         };
         Ok((FixedPoint { operator, start }, Displacement { v, distance }))
@@ -110,12 +199,23 @@ impl World for Kind {
 
     fn metrics(&self) -> Vec<Metric> {
         let metric = |name, summary| Metric { name, unit: "", direction: Direction::Lower, summary };
+        let knows_v = matches!(
+            self,
+            Kind::Drift(_)
+                | Kind::Sets
+                | Kind::Cones(Feasibility::Infeasible)
+                | Kind::Consensus { feasible: false }
+        );
         let mut metrics = vec![metric("displacement", "‖r‖ = ‖x - Tx‖")];
-        if !matches!(self, Kind::Program { .. }) {
+        if knows_v {
             metrics.push(metric("residual_error", "‖r - v‖²/R²"));
             metrics.push(metric("normalized_error", "‖n - v‖²/R²"));
         }
         metrics.push(metric("disagreement", "‖r - n‖/(1 + ‖r‖)"));
+        metrics.push(Metric {
+            direction: Direction::Higher,
+            ..metric("certified", "1 once a certificate, checked afresh, proves infeasibility; 0 before")
+        });
         metrics
     }
 
@@ -126,7 +226,7 @@ impl World for Kind {
         values: &[f64],
     ) -> Vec<(&'static str, f64)> {
         let n = problem.start.len();
-        let (residual, normalized) = (&values[n..2 * n], &values[2 * n..]);
+        let (residual, normalized) = (&values[n..2 * n], &values[2 * n..3 * n]);
         let square = |a: &[f64], b: &[f64]| {
             let difference: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
             problem.operator.square(&difference).max(0.0)
@@ -139,6 +239,8 @@ impl World for Kind {
             told.push(("normalized_error", square(normalized, v) / scale));
         }
         told.push(("disagreement", square(residual, normalized).sqrt() / (1.0 + length)));
+        let certified = problem.operator.excluded(&values[3 * n..]) > EXCLUDED;
+        told.push(("certified", f64::from(u8::from(certified))));
         told
     }
 
@@ -147,6 +249,6 @@ impl World for Kind {
     }
 
     fn length(&self, problem: &FixedPoint) -> usize {
-        3 * problem.start.len()
+        4 * problem.start.len()
     }
 }

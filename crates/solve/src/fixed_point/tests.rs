@@ -2,10 +2,12 @@
 
 use quire_core::{OptionMap, Seeds};
 
+use super::cones::ConeProgram;
+use super::consensus::Consensus;
 use super::halpern::{self, Halpern};
 use super::operators::{Drift, LineAndDisc, LinearProgram};
 use super::plain::{self, Plain, RestartedDifferences};
-use super::problems::Kind;
+use super::problems::{Feasibility, Kind};
 use super::*;
 use crate::problem::World;
 use crate::solver::{Method, Solver, solve};
@@ -24,7 +26,7 @@ fn errors(
         .map(|_| {
             solver.iterate(problem).unwrap();
             let values = solver.values();
-            (square(&values[n..2 * n]), square(&values[2 * n..]))
+            (square(&values[n..2 * n]), square(&values[2 * n..3 * n]))
         })
         .collect()
 }
@@ -151,10 +153,10 @@ fn sets_are_as_far_apart_as_they_are() {
 #[test]
 fn linear_programs_are_certified_or_not_called_infeasible() {
     for seed in 0..4 {
-        let (problem, _) = Kind::Program { feasible: false }.draw(seed).unwrap();
+        let (problem, _) = Kind::Program(Feasibility::Infeasible).draw(seed).unwrap();
         let found = solve(&mut Plain::new(&problem, FixedPointOptions::default()).unwrap(), &problem, 20_000);
         assert!(found.reason.to_string().contains("infeasible"), "seed {seed}: {}", found.reason);
-        let (problem, _) = Kind::Program { feasible: true }.draw(seed).unwrap();
+        let (problem, _) = Kind::Program(Feasibility::Feasible).draw(seed).unwrap();
         let mut halpern = Halpern::new(&problem, FixedPointOptions::default()).unwrap();
         let mut plain = Plain::new(&problem, FixedPointOptions::default()).unwrap();
         for solver in [&mut halpern as &mut dyn Solver<FixedPoint>, &mut plain] {
@@ -186,4 +188,180 @@ fn bad_options_are_named() {
     let (problem, _) = Kind::Sets.draw(0).unwrap();
     let set: OptionMap = [("agreement".to_owned(), (-1.0).into())].into_iter().collect();
     assert!((METHODS[0].make)(&problem, &set).err().unwrap().to_string().contains("agreement"));
+}
+
+/// ‖r - v‖²/R² and ‖n - v‖²/R² in the operator's norm after every step.
+fn relative_errors(kind: Kind, seed: u64, halpern: bool, steps: u64) -> Vec<(f64, f64)> {
+    let (problem, truth) = kind.draw(seed).unwrap();
+    let mut solver: Box<dyn Solver<FixedPoint>> = if halpern {
+        Box::new(Halpern::new(&problem, ON_AND_ON).unwrap())
+    } else {
+        Box::new(Plain::new(&problem, ON_AND_ON).unwrap())
+    };
+    (0..steps)
+        .map(|_| {
+            solver.iterate(&problem).unwrap();
+            let told = kind.measure(&problem, &truth, &solver.values());
+            let of = |name: &str| told.iter().find(|told| told.0 == name).unwrap().1;
+            (of("residual_error"), of("normalized_error"))
+        })
+        .collect()
+}
+
+#[test]
+fn the_bounds_hold_in_the_norms_of_the_applications() {
+    for kind in [Kind::Cones(Feasibility::Infeasible), Kind::Consensus { feasible: false }] {
+        for seed in 0..3 {
+            let anchored = relative_errors(kind, seed, true, 500);
+            let plain = relative_errors(kind, seed, false, 500);
+            let mut before = f64::INFINITY;
+            for k in 1..=500 {
+                let (anchored, plain) = (anchored[k as usize - 1], plain[k as usize - 1]);
+                let slack = 1e-12;
+                assert!(anchored.0 <= halpern::residual_bound(k) + slack, "{kind:?} {seed} {k}");
+                assert!(anchored.1 <= halpern::normalized_bound(k) + slack, "{kind:?} {seed} {k}");
+                assert!(plain.0 <= plain::residual_bound(k, 0.5) + slack, "{kind:?} {seed} {k}");
+                assert!(plain.1 <= plain::normalized_bound(k) + slack, "{kind:?} {seed} {k}");
+                assert!(plain.0 <= before + slack);
+                before = plain.0;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_beside_a_cone_is_as_far_as_it_is() {
+    // The line (2, s, 1) and ‖(x_1, x_2)‖ <= x_3: nearest at (2, 0, 1) and (1.5, 0, 1.5).
+    let matrix = nalgebra::DMatrix::from_row_slice(2, 3, &[1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    let program = ConeProgram::new(&matrix, &[2.0, 1.0], vec![3]);
+    let (v, at) = program.gap(1000);
+    let near = |found: &[f64], expected: &[f64]| {
+        assert!(found.iter().zip(expected).all(|(f, e)| (f - e).abs() < 1e-9), "{found:?} {expected:?}")
+    };
+    near(&v, &[0.5, 0.0, -0.5]);
+    near(&at, &[2.0, 0.0, 1.0]);
+    let problem = FixedPoint { operator: Box::new(program), start: vec![0.3, 1.0, -2.0] };
+    let found = solve(&mut Plain::new(&problem, FixedPointOptions::default()).unwrap(), &problem, 100_000);
+    assert!(found.reason.to_string().contains("infeasible"), "{}", found.reason);
+    // bᵀy = 1 with Aᵀy = (y_1, 0, y_2) along (1, 0, -1): 2 y_1 + y_2 = 1.
+    let vector = &found.values[9..];
+    assert!(problem.operator.excluded(vector) > EXCLUDED);
+    assert!(
+        (vector[0] - 1.0).abs() < 1e-3 && vector[1].abs() < 1e-12 && (vector[2] + 1.0).abs() < 1e-3,
+        "{vector:?}"
+    );
+    // Turned round it proves nothing, nor does one that is not in the range of Aᵀ.
+    assert_eq!(problem.operator.excluded(&[-1.0, 0.0, 1.0]), 0.0);
+    assert_eq!(problem.operator.excluded(&[1.0, 0.1, -1.0]), 0.0);
+    assert_eq!(problem.operator.excluded(&[1.0, 0.0, -1.0]), f64::INFINITY);
+}
+
+#[test]
+fn two_agents_are_as_far_apart_as_their_balls() {
+    // On a line, radius 1 about 0 and 0.5 about 4: x̄ = (1, 3.5), B x̄ = -2.5.
+    let agents = Consensus::new(1, vec![0.0, 4.0], vec![1.0, 0.5], vec![(0, 1)]);
+    let step = 0.9 / 2.0_f64.sqrt();
+    let (v, at) = agents.gap(1000);
+    assert!((v[2] - 2.5 * step).abs() < 1e-12 && v[..2] == [0.0, 0.0], "{v:?}");
+    assert!((at[0] - 1.0).abs() < 1e-12 && (at[1] - 3.5).abs() < 1e-12, "{at:?}");
+    let problem = FixedPoint { operator: Box::new(agents), start: vec![0.0; 3] };
+    let found = solve(&mut Plain::new(&problem, ON_AND_ON).unwrap(), &problem, 1000);
+    assert!((found.values[5] - 2.5 * step).abs() < 1e-9, "{:?}", found.values);
+    // Either force parts them; nothing, or the other sign, does not.
+    assert_eq!(problem.operator.excluded(&[0.0, 0.0, 1.0]), f64::INFINITY);
+    assert_eq!(problem.operator.excluded(&[0.0, 0.0, -1.0]), 0.0);
+    assert_eq!(problem.operator.excluded(&[0.0; 3]), 0.0);
+}
+
+#[test]
+fn applications_are_certified_where_they_should_be_and_nowhere_else() {
+    use Feasibility::{Feasible, Infeasible, Weak};
+    for seed in 0..3 {
+        for (kind, expected) in [
+            (Kind::Program(Infeasible), true),
+            (Kind::Program(Weak), true),
+            (Kind::Program(Feasible), false),
+            (Kind::Cones(Infeasible), true),
+            (Kind::Cones(Feasible), false),
+            (Kind::Consensus { feasible: false }, true),
+            (Kind::Consensus { feasible: true }, false),
+        ] {
+            let (problem, truth) = kind.draw(seed).unwrap();
+            for halpern in [false, true] {
+                let options = FixedPointOptions::default();
+                let mut solver: Box<dyn Solver<FixedPoint>> = if halpern {
+                    Box::new(Halpern::new(&problem, options).unwrap())
+                } else {
+                    Box::new(Plain::new(&problem, options).unwrap())
+                };
+                let found = solve(&mut *solver, &problem, 4000);
+                let claimed = found.reason.to_string().contains("infeasible");
+                let told = kind.measure(&problem, &truth, &found.values);
+                let certified = told.iter().find(|told| told.0 == "certified").unwrap().1 == 1.0;
+                assert_eq!(claimed, certified, "{kind:?} {seed} {halpern}: {}", found.reason);
+                // Halpern may need longer, but nobody may claim what is not so.
+                assert!(expected || !claimed, "{kind:?} {seed} {halpern}: {}", found.reason);
+                assert!(halpern || !expected || claimed, "{kind:?} {seed}: {}", found.reason);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_a_weakly_infeasible_program_is_true() {
+    // Points of L near the cone are far out: nothing short of infinity is excluded, and v is 0.
+    for seed in 0..3 {
+        let kind = Kind::Cones(Feasibility::Weak);
+        let (problem, _) = kind.draw(seed).unwrap();
+        for solver in [
+            &mut Plain::new(&problem, ON_AND_ON).unwrap() as &mut dyn Solver<FixedPoint>,
+            &mut Halpern::new(&problem, ON_AND_ON).unwrap(),
+        ] {
+            let found = solve(solver, &problem, 4000);
+            assert!(found.residuals[3999] < 0.1 * found.residuals[3] && found.residuals[3999] > 0.0);
+            if let Some(certificate) = problem.operator.certificate(&found.values[3..6]) {
+                assert!(problem.operator.excluded(&certificate.vector).is_finite());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_displacement_of_a_linear_program_is_the_least_residual() {
+    // v = (0, -σ (b - A x̄)) with the least squares x̄ >= 0, here found by projected gradients in another way.
+    let mut rng = Seeds::new(5).stream("lp");
+    let program = LinearProgram::infeasible(6, 9, &mut rng);
+    let residual = program.least_residual(200_000);
+    let problem = FixedPoint { operator: Box::new(program), start: vec![0.0; 15] };
+    let found = solve(&mut Plain::new(&problem, ON_AND_ON).unwrap(), &problem, 50_000);
+    let step = found.values[15 + 9..30].iter().zip(&residual);
+    for (v, left) in step {
+        assert!((v + left).abs() < 1e-8, "{v} {left}");
+    }
+    assert!(found.values[15..15 + 9].iter().all(|v| v.abs() < 1e-8));
+}
+
+#[test]
+fn nonexpansive_in_the_norms_of_the_applications() {
+    let mut rng = Seeds::new(3).stream("operators");
+    let operators: [Box<dyn Operator>; 2] = [
+        Box::new(ConeProgram::infeasible(5, 3, 4, &mut rng)),
+        Box::new(Consensus::draw(6, 2, false, &mut rng)),
+    ];
+    for operator in operators {
+        let n = operator.dimension();
+        let point = |shift: f64| (0..n).map(|i| (shift + i as f64 * 1.7).sin() * 3.0).collect::<Vec<f64>>();
+        for (a, b) in [(0.0, 1.0), (2.0, -4.0), (10.0, 11.0)] {
+            let (x, y) = (point(a), point(b));
+            let (mut tx, mut ty) = (vec![0.0; n], vec![0.0; n]);
+            operator.apply(&x, &mut tx);
+            operator.apply(&y, &mut ty);
+            let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
+            let (before, after) = (apart(&x, &y), apart(&tx, &ty));
+            // Half-averaged: ‖Tx - Ty‖² + ‖(x - Tx) - (y - Ty)‖² <= ‖x - y‖².
+            let moved = apart(&before, &after);
+            let sum = operator.square(&after) + operator.square(&moved);
+            assert!(sum <= operator.square(&before) * (1.0 + 1e-12), "{sum}");
+        }
+    }
 }

@@ -53,8 +53,7 @@ impl<'a> Sitting<'a> {
             Err(Error::Unknown { .. }) => return Ok(None), // deleted since
             Err(error) => return Err(error),
         };
-        let same_quire = study.quire_version == quire_core::VERSION && study.commit == plan.commit;
-        if !same_quire || study.name != plan.name || study.spec != plan.spec {
+        if !is_by_the_same_quire(&study, plan) || study.name != plan.name || study.spec != plan.spec {
             return Ok(None);
         }
         let runs = store.runs(study.id)?;
@@ -66,6 +65,23 @@ impl<'a> Sitting<'a> {
                 run.label == planned.label && run.spec == spec
             });
         Ok(same_runs.then_some(study))
+    }
+
+    /// The studies of other claims that were begun by the same Quire: a run that stands in one of them need not be done again
+    /// for this claim.
+    ///
+    /// # Errors
+    /// If the file or the store can't be read.
+    pub fn others(&self, claim: &Claim, plan: &NewStudy, store: &Store) -> Result<Vec<StudyId>> {
+        let mut others = Vec::new();
+        for begun in self.read()?.into_iter().filter(|begun| !begun.is_about(claim)) {
+            match store.study(begun.study) {
+                Ok(study) if is_by_the_same_quire(&study, plan) => others.push(study.id),
+                Ok(_) | Err(Error::Unknown { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
     }
 
     /// Notes that a claim's study was begun.
@@ -111,6 +127,10 @@ impl<'a> Sitting<'a> {
             .map_err(|e| Error::Failed(format!("what was begun cannot be encoded: {e}")))?;
         files::write_atomic(&self.path, format!("{text}\n").as_bytes())
     }
+}
+
+fn is_by_the_same_quire(study: &StudyRecord, plan: &NewStudy) -> bool {
+    study.quire_version == quire_core::VERSION && study.commit == plan.commit
 }
 
 /// Options as they come back from a store: it keeps JSON, which has no other numbers than JSON's.
@@ -162,6 +182,9 @@ mod tests {
         assert_eq!(found(b, false, "x"), None, "another claim");
         assert_eq!(found(a, true, "x"), None, "another length");
         assert_eq!(found(a, false, "y"), None, "another Quire");
+        let others = |commit: &str| sitting.others(b, &plan(b, false, commit), &store).unwrap();
+        assert_eq!((others("x"), others("y")), (vec![study], vec![]));
+        assert_eq!(sitting.others(a, &plan(a, false, "x"), &store).unwrap(), []);
         let mut other = a.clone();
         other.study.methods[0].options.insert("discount".into(), 0.5.into());
         assert_eq!(found(&other, false, "x"), None, "another option");

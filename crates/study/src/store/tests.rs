@@ -105,6 +105,39 @@ fn a_study_goes_from_pending_to_done() {
 }
 
 #[test]
+fn equal_runs_of_another_study_are_taken_over() {
+    let mut store = Store::in_memory().unwrap();
+    let first = store.add_study(&study(vec![run("psrl", 0), run("psrl", 1), run("psrl", 2)])).unwrap();
+    for _ in 0..2 {
+        let run = store.claim(first, "here").unwrap().unwrap();
+        let value = run.spec.seed as f64 + 0.5;
+        let points =
+            [point(10, "regret", 3.0), point(20, "regret", value), point(20, "diagnostic", f64::NAN)];
+        store.finish(run.id, &batch(&points, 20, None), &done()).unwrap();
+    }
+    // Under another label; of seed 0 with another option, seed 2 not done, and one run nobody has.
+    let mut other = run("again", 0);
+    other.spec.options.insert("scale".into(), json!(0.25));
+    let second = NewStudy { baseline: None, ..study(vec![run("again", 1), run("again", 2), other]) };
+    let second = store.add_study(&second).unwrap();
+    assert_eq!(store.take_over(second, first).unwrap(), 1);
+    assert_eq!(store.take_over(second, first).unwrap(), 0);
+    let runs = store.runs(second).unwrap();
+    assert_eq!(
+        runs.iter().map(|run| run.status).collect::<Vec<_>>(),
+        [RunStatus::Done, RunStatus::Pending, RunStatus::Pending]
+    );
+    assert_eq!((runs[0].steps, runs[0].wall_s, runs[0].reason.as_deref()), (20, 2.0, Some("budget spent")));
+    assert_eq!(store.points(runs[0].id, "regret").unwrap(), [(10, 3.0), (20, 1.5)]);
+    let (step, value) = store.last_point(runs[0].id, "diagnostic").unwrap().unwrap();
+    assert!(step == 20 && value.is_nan());
+    // The last one ends the study.
+    let third = store.add_study(&study(vec![run("psrl", 0)])).unwrap();
+    assert_eq!(store.take_over(third, first).unwrap(), 1);
+    assert_eq!(store.study(third).unwrap().status, StudyStatus::Done);
+}
+
+#[test]
 fn odd_numbers_come_back_as_they_went() {
     let mut store = Store::in_memory().unwrap();
     let id = store.add_study(&study(vec![run("psrl", 0)])).unwrap();

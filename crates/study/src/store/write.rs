@@ -136,18 +136,57 @@ impl Store {
                 ),
                 params![outcome.status.as_str(), outcome.reason, outcome.artefact, run.0],
             )?;
-            t.execute(
-                "UPDATE study SET status = CASE
-                     WHEN EXISTS (SELECT 1 FROM run WHERE study_id = study.id AND status = 'done')
-                     THEN 'done' ELSE 'failed' END
-                 WHERE id = (SELECT study_id FROM run WHERE id = ?) AND NOT EXISTS
-                     (SELECT 1 FROM run WHERE study_id = study.id AND status IN ('pending', 'running'))",
-                [run.0],
-            )?;
-            Ok(())
+            end_study_of(t, run.0)
         })?;
         self.remove_checkpoint_file(old);
         Ok(())
+    }
+
+    /// Ends the pending runs of a study whose equals, of the same problem, method, options, seed and length, are done in the
+    /// study `from`, with what was found there, and says how many there were. Both studies have to be by the same Quire: then
+    /// doing them again would give the same numbers.
+    ///
+    /// # Errors
+    /// If the store can't be written.
+    pub fn take_over(&mut self, study: StudyId, from: StudyId) -> Result<usize> {
+        self.transaction(|t| {
+            let mut pairs = t.prepare(
+                "SELECT r.id, o.id FROM run r JOIN run o
+                     ON o.problem = r.problem AND o.method = r.method AND o.options_json = r.options_json
+                     AND o.seed = r.seed AND o.budget IS r.budget
+                 WHERE r.study_id = ? AND r.status = 'pending' AND r.steps = 0
+                     AND o.study_id = ? AND o.status = 'done'
+                 GROUP BY r.id",
+            )?;
+            let pairs = pairs.query_map([study.0, from.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let pairs: Vec<(i64, i64)> = pairs.collect::<Result<_, _>>()?;
+            t.execute(
+                "INSERT OR IGNORE INTO metric (study_id, problem, position, name, unit, direction, summary)
+                 SELECT ?, problem, position, name, unit, direction, summary FROM metric o
+                 WHERE study_id = ? AND problem IN (SELECT name FROM problem WHERE study_id = ?)",
+                [study.0, from.0, study.0],
+            )?;
+            for &(run, other) in &pairs {
+                t.execute(
+                    "INSERT INTO point (run_id, metric_id, step, value)
+                     SELECT r.id, m.id, p.step, p.value
+                     FROM point p JOIN metric o ON o.id = p.metric_id
+                     JOIN run r ON r.id = ?
+                     JOIN metric m ON m.study_id = r.study_id AND m.problem = o.problem AND m.name = o.name
+                     WHERE p.run_id = ?",
+                    [run, other],
+                )?;
+                t.execute(
+                    "UPDATE run SET (status, reason, steps, wall_s, started, updated, finished, artefact_path, machine) =
+                         (SELECT status, reason, steps, wall_s, started, updated, finished, artefact_path, machine
+                          FROM run WHERE id = ?)
+                     WHERE id = ?",
+                    [other, run],
+                )?;
+                end_study_of(t, run)?;
+            }
+            Ok(pairs.len())
+        })
     }
 
     /// Makes every run of the study that is marked as under way pending again, so that it goes on from its
@@ -287,6 +326,19 @@ fn begin(t: &Transaction<'_>, run: i64, machine: &str) -> Result<(), WriteError>
     found(changed, "run", run)?;
     t.execute(
         "UPDATE study SET status = 'running' WHERE id = (SELECT study_id FROM run WHERE id = ?)",
+        [run],
+    )?;
+    Ok(())
+}
+
+/// Sets the status of a run's study if that was the last run to end.
+fn end_study_of(t: &Transaction<'_>, run: i64) -> Result<(), WriteError> {
+    t.execute(
+        "UPDATE study SET status = CASE
+             WHEN EXISTS (SELECT 1 FROM run WHERE study_id = study.id AND status = 'done')
+             THEN 'done' ELSE 'failed' END
+         WHERE id = (SELECT study_id FROM run WHERE id = ?) AND NOT EXISTS
+             (SELECT 1 FROM run WHERE study_id = study.id AND status IN ('pending', 'running'))",
         [run],
     )?;
     Ok(())

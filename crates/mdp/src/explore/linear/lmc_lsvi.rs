@@ -17,7 +17,7 @@
 //! efficient exploration in reinforcement learning via Langevin Monte Carlo*, ICLR 2024, arXiv:2305.18246, algorithm 1. Theory:
 //! η = 1/(4 λ_max), J ≥ 2 κ ln(4 H K d T), 1/√β of the order H √d. The defaults β = 0.2 and J = 60 are ours.
 
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 use quire_core::{About, Options, Paper, Result, Rng, options, state};
 use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
@@ -69,17 +69,51 @@ pub struct LmcLsvi {
     rng: Rng,
 }
 
-/// The largest eigenvalue of a symmetric matrix.
-pub fn largest_eigenvalue(matrix: &nalgebra::DMatrix<f64>) -> f64 {
-    let size = matrix.nrows();
-    let diagonal = (0..size).all(|column| (0..size).all(|row| row == column || matrix[(row, column)] == 0.0));
-    if diagonal { matrix.diagonal().max() } else { matrix.symmetric_eigenvalues().max() }
+/// Λ of one stage: a matrix, or its diagonal where each pair has its own feature.
+pub enum Precision {
+    /// `[d, d]`.
+    Dense(DMatrix<f64>),
+    /// `[d]`.
+    Diagonal(DVector<f64>),
+}
+
+impl Precision {
+    /// That of a stage.
+    fn of(regressions: &Regressions, stage: usize) -> Self {
+        let dense = || Precision::Dense(regressions.matrix(stage));
+        regressions.diagonal(stage).map_or_else(dense, Precision::Diagonal)
+    }
+
+    /// λ_max.
+    pub fn largest_eigenvalue(&self) -> f64 {
+        match self {
+            Precision::Dense(matrix) => matrix.symmetric_eigenvalues().max(),
+            Precision::Diagonal(diagonal) => diagonal.max(),
+        }
+    }
+
+    /// 2 (Λ w - b) into `gradient`.
+    fn gradient(&self, weights: &DVector<f64>, right: &DVector<f64>, gradient: &mut DVector<f64>) {
+        match self {
+            Precision::Dense(matrix) => {
+                gradient.copy_from(right);
+                gradient.gemv(2.0, matrix, weights, -2.0);
+            }
+            Precision::Diagonal(diagonal) => {
+                for (gradient, ((lambda, weight), b)) in
+                    gradient.iter_mut().zip(diagonal.iter().zip(weights).zip(right))
+                {
+                    *gradient = 2.0 * (lambda * weight - b);
+                }
+            }
+        }
+    }
 }
 
 /// `steps` steps of w ← w - η 2 (Λ w - b) + √(2η/β) ε.
 pub fn langevin(
     weights: &mut DVector<f64>,
-    gram: &nalgebra::DMatrix<f64>,
+    precision: &Precision,
     right: &DVector<f64>,
     eta: f64,
     inverse_temperature: f64,
@@ -89,8 +123,7 @@ pub fn langevin(
     let deviation = (2.0 * eta / inverse_temperature).sqrt();
     let mut gradient = DVector::zeros(weights.len());
     for _ in 0..steps {
-        gradient.copy_from(right);
-        gradient.gemv(2.0, gram, weights, -2.0);
+        precision.gradient(weights, right, &mut gradient);
         for (weight, gradient) in weights.iter_mut().zip(&gradient) {
             let noise: f64 = StandardNormal.sample(rng);
             *weight += deviation * noise - eta * gradient;
@@ -129,11 +162,11 @@ impl Explorer for LmcLsvi {
     fn plan(&mut self, policy: &mut [usize]) {
         let LmcLsvi { options, regressions, weights, rng } = self;
         regressions.plan(policy, |regressions, stage, later| {
-            let gram = regressions.matrix(stage);
+            let precision = Precision::of(regressions, stage);
             let right = DVector::from_vec(regressions.right(stage, later));
-            let eta = options.step / largest_eigenvalue(&gram);
+            let eta = options.step / precision.largest_eigenvalue();
             let (beta, steps) = (options.inverse_temperature, options.inner_steps);
-            langevin(&mut weights[stage], &gram, &right, eta, beta, steps, rng);
+            langevin(&mut weights[stage], &precision, &right, eta, beta, steps, rng);
             regressions.values(weights[stage].as_slice())
         });
     }

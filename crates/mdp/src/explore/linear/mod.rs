@@ -20,7 +20,7 @@ pub mod lsvi_ucb;
 
 use std::sync::Arc;
 
-use nalgebra::{DMatrix, DMatrixView};
+use nalgebra::{DMatrix, DMatrixView, DVector};
 use quire_core::Seeds;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,14 @@ impl Regressions {
         self.sums.counts[(stage * self.setting.pairs() + pair) * self.setting.states + next] += 1.0;
     }
 
+    /// The diagonal of Λ_h where each pair has its own feature, so that nothing else is in it.
+    pub fn diagonal(&self, stage: usize) -> Option<DVector<f64>> {
+        let d = self.dimension();
+        let sums = &self.sums.gram[stage * d * d..][..d * d];
+        let diagonal = || DVector::from_iterator(d, sums.iter().step_by(d + 1).map(|sum| sum + self.ridge));
+        self.features.is_one_hot().then(diagonal)
+    }
+
     /// Λ_h.
     pub fn matrix(&self, stage: usize) -> DMatrix<f64> {
         let d = self.dimension();
@@ -106,7 +114,9 @@ impl Regressions {
             let (visits, sum) = counts.iter().zip(later).fold((0.0, 0.0), |(visits, sum), (n, value)| {
                 (visits + n, sum + n * (self.setting.rewards[pair] + value))
             });
-            if visits > 0.0 {
+            if visits > 0.0 && self.features.is_one_hot() {
+                right[pair] = sum;
+            } else if visits > 0.0 {
                 right.iter_mut().zip(self.features.of(pair)).for_each(|(b, x)| *b += sum * x);
             }
         }

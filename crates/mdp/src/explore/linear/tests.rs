@@ -3,7 +3,7 @@ use quire_core::{Rng, Seeds};
 
 use super::epsilon_greedy_lsvi::EpsilonGreedyLsvi;
 use super::linear_rlsvi::{LinearRlsvi, LinearRlsviOptions};
-use super::lmc_lsvi::{LmcLsvi, LmcLsviOptions, langevin, largest_eigenvalue};
+use super::lmc_lsvi::{LmcLsvi, LmcLsviOptions, Precision, langevin};
 use super::lsvi_ucb::LsviUcb;
 use super::*;
 use crate::explore::Method;
@@ -29,7 +29,8 @@ fn langevin_steps_have_the_closed_moments() {
     let (right, start) = (DVector::from_row_slice(&[2.0, -1.0]), DVector::from_row_slice(&[4.0, 3.0]));
     let beta = 0.7;
     let inverse = gram.clone().try_inverse().unwrap();
-    let top = largest_eigenvalue(&gram);
+    let precision = Precision::Dense(gram.clone());
+    let top = precision.largest_eigenvalue();
     assert!((top - (5.0 + 5.0_f64.sqrt()) / 2.0).abs() < 1e-12);
     for (eta, steps) in [(0.25 / top, 1), (0.25 / top, 7), (0.02 / top, 400)] {
         let one = DMatrix::identity(2, 2);
@@ -42,7 +43,7 @@ fn langevin_steps_have_the_closed_moments() {
         let (mut sum, mut squares) = (DVector::zeros(2), DMatrix::zeros(2, 2));
         for _ in 0..draws {
             let mut weights = start.clone();
-            langevin(&mut weights, &gram, &right, eta, beta, steps, &mut rng);
+            langevin(&mut weights, &precision, &right, eta, beta, steps, &mut rng);
             squares += (&weights - &mean) * (&weights - &mean).transpose();
             sum += weights;
         }
@@ -74,8 +75,22 @@ fn without_noise_it_is_ridge_regression() {
     let right = DVector::from_row_slice(&[2.0, -1.0]);
     let mut weights = DVector::zeros(2);
     let mut rng = Seeds::new(0).stream("noise");
-    langevin(&mut weights, &gram, &right, 0.25 / 3.7, 1e300, 300, &mut rng);
+    let precision = Precision::Dense(gram.clone());
+    langevin(&mut weights, &precision, &right, 0.25 / 3.7, 1e300, 300, &mut rng);
     assert!((&gram * weights - right).amax() < 1e-12);
+}
+
+#[test]
+fn a_diagonal_takes_the_same_steps_as_its_matrix() {
+    let diagonal = DVector::from_row_slice(&[3.0, 1.0, 0.5]);
+    let right = DVector::from_row_slice(&[2.0, -1.0, 0.0]);
+    let walk = |precision: Precision| {
+        let mut weights = DVector::from_row_slice(&[1.0, 4.0, -2.0]);
+        langevin(&mut weights, &precision, &right, 0.08, 2.0, 50, &mut Seeds::new(1).stream("noise"));
+        weights
+    };
+    let dense = walk(Precision::Dense(DMatrix::from_diagonal(&diagonal)));
+    assert!((walk(Precision::Diagonal(diagonal)) - dense).amax() < 1e-12);
 }
 
 #[test]
@@ -87,7 +102,9 @@ fn sums_are_those_of_the_past() {
     }
     let matrix = regressions.matrix(1);
     assert_eq!(matrix.diagonal().as_slice(), [0.5, 2.5, 0.5, 0.5, 0.5, 1.5]);
-    assert_eq!(largest_eigenvalue(&matrix), 2.5);
+    let diagonal = regressions.diagonal(1).unwrap();
+    assert_eq!(DMatrix::from_diagonal(&diagonal), matrix);
+    assert_eq!(Precision::Diagonal(diagonal).largest_eigenvalue(), 2.5);
     assert_eq!(regressions.matrix(0), DMatrix::from_diagonal_element(6, 6, 0.5));
     // Rewards 0 and 1; V = (4, 5, 6).
     assert_eq!(regressions.right(1, &[4.0, 5.0, 6.0]), [0.0, 9.0, 0.0, 0.0, 0.0, 7.0]);

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use quire_core::{
-    Artefact, Direction, Entry, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
-    Reason, Result, Run, RunSpec, Seeds, Trace, state,
+    Artefact, Direction, Entry, Error, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard,
+    Progress, Reason, Result, Run, RunSpec, Seeds, Trace, state,
 };
 
 use super::super::{Plan, greatest};
@@ -250,6 +250,13 @@ impl Run for PerturbedRun {
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
         (self.plans, self.policy) = state::decode(&self.kind, saved)?;
+        if self.plans > self.lengths.len() {
+            return Err(Error::Resume(format!(
+                "the saved state is {} plans into a run of {}; start the run afresh",
+                self.plans,
+                self.lengths.len()
+            )));
+        }
         Ok(())
     }
 
