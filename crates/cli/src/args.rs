@@ -70,6 +70,8 @@ pub enum Command {
     Solve(Solve),
     /// Rank players by the games they played, with standard errors
     Rank(Rank),
+    /// Make the learning-rate schedule of the next run from the gradient norms of the last one
+    RefineSchedule(RefineSchedule),
     /// Print a completion script for your shell
     Completions {
         /// The shell
@@ -336,6 +338,35 @@ pub enum TieModel {
     HalfWin,
     /// By Davidson's model, which estimates how likely they are
     Davidson,
+}
+
+/// `quire refine-schedule`
+#[derive(Debug, Args)]
+pub struct RefineSchedule {
+    /// The norms, a .csv file with columns l1 and l2 (or one called norm): gradient-norms.csv of the artefact of a run with --set
+    /// optimizer.record_norms=true
+    pub norms: PathBuf,
+    /// What the schedule is for: SGD (l2 norms, power -2), or Adam and other methods by coordinates (l1 norms, power -1)
+    #[arg(long, value_enum, value_name = "FOR")]
+    pub power: NormPower,
+    /// Width of the median filter over the norms, as a share of the run in (0, 1)
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE", allow_negative_numbers = true)]
+    pub smoothing: f64,
+    /// Rows of the schedule [default: as many as norms, at most 1000]; a run of any length spreads them over its steps
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    pub steps: Option<u32>,
+    /// Where to write the schedule, a .csv file
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Which norms, and what weights are made of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NormPower {
+    /// l2 norms, power -2
+    Sgd,
+    /// l1 norms, power -1
+    Adam,
 }
 
 /// Formats of `quire export`.

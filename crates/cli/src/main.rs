@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::SolveMdp(args) => commands::solve_mdp::run(args, global),
         Command::Solve(args) => commands::solve::run(args, global),
         Command::Rank(args) => commands::rank::run(args, global),
+        Command::RefineSchedule(args) => commands::refine_schedule::run(args, global),
         Command::Completions { shell } => commands::completions::completions(*shell),
         Command::Man => commands::completions::man(),
     };

@@ -124,6 +124,8 @@ fn names_exist(command: &Command) -> Result<()> {
                 }
                 _ => Some(word.as_str()),
             });
+            // Nor is its own schedule.
+            let own = own.filter(|word| !word.ends_with(".csv"));
             card.options.with(&[&options::parse_assignments(&own.collect::<Vec<_>>())?])?;
         }
         Ok(())

@@ -44,6 +44,8 @@ macro_rules! adam_options {
             /// Largest magnitude of one gradient element, > 0; none by default.
             #[schemars(extend("exclusiveMinimum" = 0.0))]
             pub clip_value: Option<f64>,
+            /// Whether gradient norms are recorded, for `quire refine-schedule`; they become a file of the artefact.
+            pub record_norms: bool,
         }
 
         impl Default for $name {
@@ -57,6 +59,7 @@ macro_rules! adam_options {
                     weight_decay: $decay,
                     clip_norm: None,
                     clip_value: None,
+                    record_norms: false,
                 }
             }
         }

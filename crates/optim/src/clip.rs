@@ -61,6 +61,25 @@ multiversion! {
     }
 }
 
+/// The sum of absolute values of the whole buffer, the l1 norm, in the order of [`global_norm`].
+pub fn absolute_sum<F: Float>(values: &[F]) -> f64 {
+    values.chunks(4096).map(sum_of_magnitudes).sum()
+}
+
+multiversion! {
+    fn sum_of_magnitudes[F: Float](block: &[F]) -> f64 |simd| {
+        let mut lanes = [F::default(); 64];
+        let mut rows = block.chunks_exact(64);
+        for row in &mut rows {
+            for (lane, &x) in lanes.iter_mut().zip(row) {
+                *lane += if x < F::default() { -x } else { x };
+            }
+        }
+        let tail: f64 = rows.remainder().iter().map(|x| x.to_f64().abs()).sum();
+        lanes.iter().map(|lane| lane.to_f64()).sum::<f64>() + tail
+    }
+}
+
 multiversion! {
     fn scale[F: Float](values: &mut [F], factor: F) |simd| {
         for x in values {
@@ -122,5 +141,7 @@ mod tests {
         assert!((global_norm(&vec![0.1f32; 10_000]) - 10.00000015).abs() < 1e-5);
         assert!((global_norm(&vec![0.1f64; 10_000]) - 10.0).abs() < 1e-12);
         assert_eq!(global_norm::<f32>(&[]), 0.0);
+        let signs: Vec<f32> = (0..10_001).map(|i| if i % 2 == 0 { 0.5 } else { -0.25 }).collect();
+        assert_eq!(absolute_sum(&signs), 5001.0 * 0.5 + 5000.0 * 0.25);
     }
 }

@@ -30,6 +30,8 @@
 //! 3. **preconditioning and momentum** turn the gradient into a direction;
 //! 4. the **schedule** ([`schedule`]) gives this step's learning rate, and the parameters move.
 //!
+//! Before all of it, an optimizer with `record_norms` writes down the norm of the gradient; [`refinement`] makes a schedule of them.
+//!
 //! A new optimizer is a [`Transform`] (gradient to direction, such as a Kronecker preconditioner) put before the
 //! rule [`Descend`], or a [`Rule`] of its own where one fused pass over the buffers is worth it.
 //!
@@ -40,12 +42,15 @@
 
 pub mod adam;
 pub mod clip;
+pub mod dog;
 pub mod langevin;
 mod layout;
 pub mod muon;
+mod norms;
 mod optimizer;
 mod options;
 pub mod psgd;
+pub mod refinement;
 pub mod rmsprop;
 pub mod schedule;
 pub mod sgd;
@@ -53,10 +58,12 @@ pub mod sgd;
 pub use quire_kernels::Float;
 
 pub use adam::{AdamOptions, AdamwOptions};
-pub use clip::global_norm;
+pub use clip::{absolute_sum, global_norm};
+pub use dog::{ADogOptions, DogOptions, UDogOptions};
 pub use langevin::{AdaptiveLangevin, LangevinAdam};
 pub use layout::{Block, Layout};
 pub use muon::{MuonOptions, TurboMuonOptions};
+pub use norms::{GradientNorms, NORMS_FILE};
 pub use optimizer::{Composed, Descend, Optimizer, Rule, StepInfo, Transform};
 pub use options::{OptimizerOptions, OptimizerSetting};
 pub use psgd::{Psgd, PsgdOptions};

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::{Float, Layout, Schedule};
+use crate::clip::{absolute_sum, global_norm};
+use crate::{Float, GradientNorms, Layout, Schedule};
 
 /// Moves the parameters against their gradient, one step a call.
 pub trait Optimizer<F: Float = f32>: Send {
@@ -26,6 +27,11 @@ pub trait Optimizer<F: Float = f32>: Send {
     /// # Panics
     /// If a slice has another length.
     fn step(&mut self, params: &mut [F], gradient: &mut [F]);
+
+    /// The norms of the gradients it was given, if it records them.
+    fn gradient_norms(&self) -> Option<&GradientNorms> {
+        None
+    }
 
     /// The whole state (step count, moments, ...), so that [`restore`](Optimizer::restore) continues bit for bit.
     fn save(&self) -> Vec<u8>;
@@ -94,10 +100,12 @@ pub struct Composed<F: Float> {
     schedule: Schedule,
     transforms: Vec<Box<dyn Transform<F>>>,
     rule: Box<dyn Rule<F>>,
+    norms: Option<GradientNorms>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
+    norms: Option<GradientNorms>,
     name: String,
     len: usize,
     steps: u64,
@@ -129,13 +137,23 @@ impl<F: Float> Composed<F> {
             schedule,
             transforms,
             rule,
+            norms: None,
         })
+    }
+
+    /// The same, recording the norms of the gradients before anything is done to them.
+    pub fn recording_norms(self) -> Self {
+        Composed { norms: Some(GradientNorms::default()), ..self }
     }
 }
 
 impl<F: Float> Optimizer<F> for Composed<F> {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn gradient_norms(&self) -> Option<&GradientNorms> {
+        self.norms.as_ref()
     }
 
     fn steps(&self) -> u64 {
@@ -150,6 +168,9 @@ impl<F: Float> Optimizer<F> for Composed<F> {
         assert_eq!(params.len(), self.len, "the parameters do not have the length of the layout");
         assert_eq!(gradient.len(), self.len, "the gradient does not have the length of the layout");
         let step = StepInfo { number: self.steps + 1, learning_rate: Optimizer::<F>::learning_rate(self) };
+        if let Some(norms) = &mut self.norms {
+            norms.record(absolute_sum(gradient), global_norm(gradient));
+        }
         for transform in &mut self.transforms {
             transform.apply(step, params, gradient);
         }
@@ -159,6 +180,7 @@ impl<F: Float> Optimizer<F> for Composed<F> {
 
     fn save(&self) -> Vec<u8> {
         encode(&Saved {
+            norms: self.norms.clone(),
             name: self.name.clone(),
             len: self.len,
             steps: self.steps,
@@ -189,6 +211,7 @@ impl<F: Float> Optimizer<F> for Composed<F> {
         }
         self.rule.restore(&saved.rule)?;
         self.steps = saved.steps;
+        self.norms = saved.norms;
         Ok(())
     }
 }

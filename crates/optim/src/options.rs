@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adam::{Adam, AdamOptions, AdamwOptions};
 use crate::clip::{ClipNorm, ClipValue};
+use crate::dog::{ADog, ADogOptions, Dog, DogOptions, ExtraGradient, Following, UDogOptions};
 use crate::muon::{MuonOptions, TurboMuonOptions};
 use crate::optimizer::{Composed, Optimizer, Rule, Transform};
 use crate::psgd::{Psgd, PsgdOptions};
@@ -34,6 +35,12 @@ pub enum OptimizerOptions {
     TurboMuon(TurboMuonOptions),
     /// PSGD: a preconditioner fitted along the way, in a Lie group (Li 2024); it whitens gradients.
     Psgd(PsgdOptions),
+    /// DoG: distance over gradients, without a learning rate (Ivgi, Hinder & Carmon 2023).
+    Dog(DogOptions),
+    /// A-DoG: DoG's steps in an accelerated scheme (Kreisler et al. 2024).
+    ADog(ADogOptions),
+    /// U-DoG: the same with two gradients an iteration, taken at two steps (Kreisler et al. 2024).
+    UDog(UDogOptions),
 }
 
 /// What an optimizer is told about the run that it works in.
@@ -77,7 +84,8 @@ impl Default for OptimizerOptions {
 
 impl OptimizerOptions {
     /// The names a user can write.
-    pub const NAMES: &[&str] = &["sgd", "adam", "adamw", "rmsprop", "muon", "turbo-muon", "psgd"];
+    pub const NAMES: &[&str] =
+        &["sgd", "adam", "adamw", "rmsprop", "muon", "turbo-muon", "psgd", "dog", "a-dog", "u-dog"];
 
     /// The optimizer with this name and its default options.
     ///
@@ -92,6 +100,9 @@ impl OptimizerOptions {
             "muon" => OptimizerOptions::Muon(MuonOptions::default()),
             "turbo-muon" => OptimizerOptions::TurboMuon(TurboMuonOptions::default()),
             "psgd" => OptimizerOptions::Psgd(PsgdOptions::default()),
+            "dog" => OptimizerOptions::Dog(DogOptions::default()),
+            "a-dog" => OptimizerOptions::ADog(ADogOptions::default()),
+            "u-dog" => OptimizerOptions::UDog(UDogOptions::default()),
             _ => return Err(Error::unknown("optimizer", name, Self::NAMES.iter().copied(), "")),
         })
     }
@@ -111,6 +122,9 @@ impl OptimizerOptions {
             OptimizerOptions::Muon(_) => "muon",
             OptimizerOptions::TurboMuon(_) => "turbo-muon",
             OptimizerOptions::Psgd(_) => "psgd",
+            OptimizerOptions::Dog(_) => "dog",
+            OptimizerOptions::ADog(_) => "a-dog",
+            OptimizerOptions::UDog(_) => "u-dog",
         }
     }
 
@@ -129,6 +143,9 @@ impl OptimizerOptions {
             OptimizerOptions::Muon(o) => &mut o.learning_rate,
             OptimizerOptions::TurboMuon(o) => &mut o.learning_rate,
             OptimizerOptions::Psgd(o) => &mut o.learning_rate,
+            OptimizerOptions::Dog(o) => &mut o.learning_rate,
+            OptimizerOptions::ADog(o) => &mut o.learning_rate,
+            OptimizerOptions::UDog(o) => &mut o.learning_rate,
         };
         *field = learning_rate;
         self
@@ -148,6 +165,9 @@ impl OptimizerOptions {
             OptimizerOptions::Muon(o) => o.check(&prefix)?,
             OptimizerOptions::TurboMuon(o) => o.check(&prefix)?,
             OptimizerOptions::Psgd(o) => o.check(&prefix)?,
+            OptimizerOptions::Dog(o) => o.check(&prefix)?,
+            OptimizerOptions::ADog(o) => o.check(&prefix)?,
+            OptimizerOptions::UDog(o) => o.check(&prefix)?,
         }
         self.common().schedule.check(&format!("{option}.schedule."))
     }
@@ -180,6 +200,9 @@ impl OptimizerOptions {
             OptimizerOptions::Muon(o) => Box::new(o.rule(layout, setting.threads)),
             OptimizerOptions::TurboMuon(o) => Box::new(o.rule(layout, setting.threads)),
             OptimizerOptions::Psgd(o) => Box::new(Psgd::new(o, layout, setting)),
+            OptimizerOptions::Dog(o) => Box::new(Following::<F, Dog<F>>::new(o.first_move, len)),
+            OptimizerOptions::ADog(o) => Box::new(Following::<F, ADog<F>>::new(o.first_move, len)),
+            OptimizerOptions::UDog(o) => Box::new(Following::<F, ExtraGradient<F>>::new(o.first_move, len)),
         };
         let common = self.common();
         let mut transforms: Vec<Box<dyn Transform<F>>> = Vec::new();
@@ -189,7 +212,7 @@ impl OptimizerOptions {
         if let Some(max_norm) = common.clip_norm {
             transforms.push(Box::new(ClipNorm { max_norm }));
         }
-        Ok(Box::new(Composed::new(
+        let composed = Composed::new(
             self.name(),
             layout,
             common.learning_rate,
@@ -197,7 +220,8 @@ impl OptimizerOptions {
             setting.total_steps,
             transforms,
             rule,
-        )?))
+        )?;
+        Ok(Box::new(if common.record_norms { composed.recording_norms() } else { composed }))
     }
 
     fn common(&self) -> Common<'_> {
@@ -209,11 +233,12 @@ impl OptimizerOptions {
                         schedule: &o.schedule,
                         clip_norm: o.clip_norm,
                         clip_value: o.clip_value,
+                        record_norms: o.record_norms,
                     },)*
                 }
             };
         }
-        common!(Sgd, Adam, Adamw, Rmsprop, Muon, TurboMuon, Psgd)
+        common!(Sgd, Adam, Adamw, Rmsprop, Muon, TurboMuon, Psgd, Dog, ADog, UDog)
     }
 }
 
@@ -223,6 +248,7 @@ struct Common<'a> {
     schedule: &'a Schedule,
     clip_norm: Option<f64>,
     clip_value: Option<f64>,
+    record_norms: bool,
 }
 
 /// An error unless `ok`.

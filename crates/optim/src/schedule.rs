@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::options::{check_count, check_range};
+use crate::refinement::interpolate;
 
 /// How the learning rate changes over a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,14 @@ pub enum Schedule {
     Exponential(Geometric),
     /// It falls by a factor every so many steps, and stays between.
     Step(Geometric),
+    /// It falls by a factor at given shares of the run, and stays between.
+    Milestones(Milestones),
+    /// It falls as 1/(1 + rate s) after s steps.
+    Inverse(Inverse),
+    /// It falls as 1/√(1 + rate s) after s steps.
+    InverseSqrt(Inverse),
+    /// It follows a list of factors, spread evenly over the run: a refined schedule, say.
+    Points(Points),
 }
 
 /// Options of the schedule `constant`.
@@ -67,6 +76,56 @@ impl Default for Geometric {
     }
 }
 
+/// Options of the schedule `milestones`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Milestones {
+    /// Steps over which the learning rate first rises on a straight line; 0 for none.
+    pub warm_up_steps: u64,
+    /// Steps of the run, warm-up included; by default known from the run.
+    pub total_steps: Option<u64>,
+    /// The factor at each milestone, in `(0, 1]`; 0.1 is usual.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub decay: f64,
+    /// Shares of the steps after the warm-up, each in `[0, 1]`; usual: 0.3, 0.6, 0.9.
+    #[schemars(inner(range(min = 0.0, max = 1.0)))]
+    pub at: Vec<f64>,
+}
+
+impl Default for Milestones {
+    fn default() -> Self {
+        Milestones { warm_up_steps: 0, total_steps: None, decay: 0.1, at: vec![0.3, 0.6, 0.9] }
+    }
+}
+
+/// Options of the schedules `inverse` and `inverse-sqrt`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Inverse {
+    /// Steps over which the learning rate first rises on a straight line; 0 for none.
+    pub warm_up_steps: u64,
+    /// How fast it falls, per step, at least 0; after 1/rate steps `inverse` has come to a half. Textbooks: 1.
+    #[schemars(range(min = 0.0))]
+    pub rate: f64,
+}
+
+impl Default for Inverse {
+    fn default() -> Self {
+        Inverse { warm_up_steps: 0, rate: 1.0 }
+    }
+}
+
+/// Options of the schedule `points`. The command line fills them in from a file: `--set optimizer.schedule=refined.csv`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Points {
+    /// Steps over which the factors are spread; by default the steps of the run.
+    pub total_steps: Option<u64>,
+    /// The factors, each in `[0, 1]`: the first holds at the first step, the last at the last, and straight lines lie between.
+    #[schemars(inner(range(min = 0.0, max = 1.0)))]
+    pub factors: Vec<f64>,
+}
+
 impl Default for Schedule {
     fn default() -> Self {
         Schedule::Constant(Constant::default())
@@ -92,6 +151,18 @@ impl Schedule {
                 check_range(prefix, "decay", o.decay, o.decay > 0.0 && o.decay <= 1.0, "in (0, 1]")?;
                 check_count(prefix, "every", o.every)
             }
+            Schedule::Milestones(o) => {
+                check_range(prefix, "decay", o.decay, o.decay > 0.0 && o.decay <= 1.0, "in (0, 1]")?;
+                o.at.iter().try_for_each(|at| check_share(prefix, "at", *at))
+            }
+            Schedule::Inverse(o) | Schedule::InverseSqrt(o) => {
+                check_range(prefix, "rate", o.rate, o.rate >= 0.0 && o.rate.is_finite(), "at least 0")
+            }
+            Schedule::Points(o) if o.factors.is_empty() => Err(Error::option(
+                format!("{prefix}factors"),
+                "is empty; give a list of factors, or the schedule as a file that `quire refine-schedule` wrote",
+            )),
+            Schedule::Points(o) => o.factors.iter().try_for_each(|f| check_share(prefix, "factors", *f)),
         }
     }
 
@@ -101,22 +172,34 @@ impl Schedule {
     /// [`Error::Option`] if the shape has an end, its own `total_steps` is not set and the run's is unknown, or if
     /// the warm-up is not shorter than the total.
     pub fn with_total_steps(&self, run: Option<u64>) -> Result<Schedule> {
+        self.with_steps_of(run, "optimizer.schedule.")
+    }
+
+    /// The same; `prefix` names the table in errors.
+    ///
+    /// # Errors
+    /// Those of [`with_total_steps`](Schedule::with_total_steps).
+    pub fn with_steps_of(&self, run: Option<u64>, prefix: &str) -> Result<Schedule> {
         let mut schedule = self.clone();
-        if let Schedule::Linear(o) | Schedule::Cosine(o) = &mut schedule {
-            let total = o.total_steps.or(run).ok_or_else(|| {
-                Error::option(
-                    "optimizer.schedule.total_steps",
-                    "the run has no fixed number of optimizer steps; say here when the schedule ends",
-                )
-            })?;
-            if o.warm_up_steps >= total {
-                return Err(Error::option(
-                    "optimizer.schedule.warm_up_steps",
-                    format!("is {}, must be below the {total} steps of the schedule", o.warm_up_steps),
-                ));
-            }
-            o.total_steps = Some(total);
+        let (total_steps, warm_up) = match &mut schedule {
+            Schedule::Linear(o) | Schedule::Cosine(o) => (&mut o.total_steps, o.warm_up_steps),
+            Schedule::Milestones(o) => (&mut o.total_steps, o.warm_up_steps),
+            Schedule::Points(o) => (&mut o.total_steps, 0),
+            _ => return Ok(schedule),
+        };
+        let total = total_steps.or(run).ok_or_else(|| {
+            Error::option(
+                format!("{prefix}total_steps"),
+                "the run has no fixed number of optimizer steps; say here when the schedule ends",
+            )
+        })?;
+        if warm_up > 0 && warm_up >= total {
+            return Err(Error::option(
+                format!("{prefix}warm_up_steps"),
+                format!("is {warm_up}, must be below the {total} steps of the schedule"),
+            ));
         }
+        *total_steps = Some(total);
         Ok(schedule)
     }
 
@@ -129,15 +212,19 @@ impl Schedule {
             Schedule::Constant(o) => o.warm_up_steps,
             Schedule::Linear(o) | Schedule::Cosine(o) => o.warm_up_steps,
             Schedule::Exponential(o) | Schedule::Step(o) => o.warm_up_steps,
+            Schedule::Milestones(o) => o.warm_up_steps,
+            Schedule::Inverse(o) | Schedule::InverseSqrt(o) => o.warm_up_steps,
+            Schedule::Points(_) => 0,
         };
         if taken < warm_up {
             return (taken + 1) as f64 / warm_up as f64;
         }
         let since = taken - warm_up;
-        let progress = |o: &Decay| match o.total_steps {
+        let share = |total: Option<u64>| match total {
             Some(total) => (since as f64 / total.saturating_sub(warm_up).max(1) as f64).min(1.0),
             None => 0.0,
         };
+        let progress = |o: &Decay| share(o.total_steps);
         match self {
             Schedule::Constant(_) => 1.0,
             Schedule::Linear(o) => 1.0 - (1.0 - o.final_factor) * progress(o),
@@ -147,8 +234,22 @@ impl Schedule {
             }
             Schedule::Exponential(o) => o.decay.powf(since as f64 / o.every as f64),
             Schedule::Step(o) => o.decay.powf((since / o.every) as f64),
+            Schedule::Milestones(o) => {
+                let done = share(o.total_steps);
+                o.decay.powi(o.at.iter().filter(|&&at| o.total_steps.is_some() && at <= done).count() as i32)
+            }
+            Schedule::Inverse(o) => 1.0 / (1.0 + o.rate * since as f64),
+            Schedule::InverseSqrt(o) => 1.0 / (1.0 + o.rate * since as f64).sqrt(),
+            Schedule::Points(o) => {
+                let last = o.total_steps.unwrap_or(1).saturating_sub(1).max(1);
+                interpolate(&o.factors, taken.min(last) as f64 / last as f64)
+            }
         }
     }
+}
+
+fn check_share(prefix: &str, name: &str, value: f64) -> Result<()> {
+    check_range(prefix, name, value, (0.0..=1.0).contains(&value), "in [0, 1]")
 }
 
 #[cfg(test)]
@@ -197,6 +298,34 @@ mod tests {
             &[(0, 1.0), (1, 0.5), (2, 0.25), (3, 0.125)],
         );
         assert_factors(&Schedule::Step(geometric), &[(0, 1.0), (1, 1.0), (2, 0.25), (3, 0.25), (4, 0.0625)]);
+    }
+
+    #[test]
+    fn inverse_decay_and_milestones() {
+        let inverse = Inverse { warm_up_steps: 2, rate: 0.5 };
+        assert_factors(
+            &Schedule::Inverse(inverse.clone()),
+            &[(0, 0.5), (1, 1.0), (2, 1.0), (4, 0.5), (8, 0.25)],
+        );
+        assert_factors(&Schedule::InverseSqrt(inverse), &[(2, 1.0), (8, 0.5), (32, 0.25)]);
+        let milestones = Schedule::Milestones(Milestones { total_steps: Some(10), ..Milestones::default() });
+        assert_factors(
+            &milestones,
+            &[(0, 1.0), (2, 1.0), (3, 0.1), (6, 0.01), (8, 0.01), (9, 0.001), (20, 0.001)],
+        );
+    }
+
+    #[test]
+    fn points_are_spread_over_the_run() {
+        let points = Schedule::Points(Points { total_steps: None, factors: vec![0.5, 1.0, 0.0] });
+        let five = points.with_total_steps(Some(5)).unwrap();
+        assert_factors(&five, &[(0, 0.5), (1, 0.75), (2, 1.0), (3, 0.5), (4, 0.0), (5, 0.0)]);
+        assert_factors(&points.with_total_steps(Some(3)).unwrap(), &[(0, 0.5), (1, 1.0), (2, 0.0)]);
+        assert_factors(&points.with_total_steps(Some(1)).unwrap(), &[(0, 0.5)]);
+        let error =
+            |factors| Schedule::Points(Points { total_steps: None, factors }).check("schedule.").unwrap_err();
+        assert!(error(vec![]).to_string().contains("quire refine-schedule"));
+        assert!(error(vec![0.5, 1.5]).to_string().contains("schedule.factors"));
     }
 
     #[test]

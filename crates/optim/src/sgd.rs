@@ -39,6 +39,8 @@ pub struct SgdOptions {
     /// Largest magnitude of one gradient element, > 0; none by default.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub clip_value: Option<f64>,
+    /// Whether gradient norms are recorded, for `quire refine-schedule`; they become a file of the artefact.
+    pub record_norms: bool,
 }
 
 impl Default for SgdOptions {
@@ -52,6 +54,7 @@ impl Default for SgdOptions {
             weight_decay: 0.0,
             clip_norm: None,
             clip_value: None,
+            record_norms: false,
         }
     }
 }

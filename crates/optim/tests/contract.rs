@@ -138,6 +138,27 @@ fn bad_options_name_their_field() {
 }
 
 #[test]
+fn norms_are_recorded_before_clipping_and_saved() {
+    let options: OptimizerOptions =
+        serde_json::from_str(r#"{"name": "sgd", "clip_norm": 1.0, "record_norms": true}"#).unwrap();
+    let build = || options.build(&Layout::flat(2), &setting(None)).unwrap();
+    let (mut first, mut second) = (build(), build());
+    let mut params = [0.0; 2];
+    first.step(&mut params, &mut [3.0, -4.0]);
+    second.restore(&first.save()).unwrap();
+    second.step(&mut params, &mut [0.5, 0.0]);
+    let norms = second.gradient_norms().unwrap();
+    assert_eq!((norms.l1(), norms.l2()), (&[7.0, 0.5][..], &[5.0, 0.5][..]));
+    assert!(
+        OptimizerOptions::default()
+            .build(&Layout::flat(2), &setting(None))
+            .unwrap()
+            .gradient_norms()
+            .is_none()
+    );
+}
+
+#[test]
 fn the_schedule_moves_the_learning_rate() {
     let schedule: Schedule = serde_json::from_str(r#"{"name": "linear", "warm_up_steps": 2}"#).unwrap();
     let options = OptimizerOptions::Sgd(SgdOptions { learning_rate: 1.0, schedule, ..SgdOptions::default() });

@@ -1,17 +1,21 @@
 //! `quire compare`, `quire run` and `quire resume`: studies.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use quire::optim::refinement::read_schedule;
 use quire_core::{Error, OptionMap, Registry, Result, files, options};
 use quire_study::driver::{CHECKPOINT_EVERY, Driver, Ending, file_name};
 use quire_study::store::NewStudy;
 use quire_study::{Contestant, Store, StudyRecord, StudySpec};
 
+use serde_json::Value;
+
 use crate::args::{Compare, Global, Resume, RunFlags, RunStudy};
 use crate::commands::report::print_summary;
-use crate::commands::{find_study, open_store, study_folder};
+use crate::commands::{find_study, has_extension, open_store, study_folder};
 use crate::progress;
 use crate::terminal::{BAD, STRONG, count, notice, styled};
 
@@ -29,7 +33,9 @@ pub fn run(args: &Compare, global: &Global) -> Result<ExitCode> {
 
 /// `quire run`
 pub fn run_file(args: &RunStudy, global: &Global) -> Result<ExitCode> {
-    let spec = StudySpec::parse(&args.file, &files::read_text(&args.file)?)?;
+    let mut spec = StudySpec::parse(&args.file, &files::read_text(&args.file)?)?;
+    let folder = args.file.parent().unwrap_or(Path::new(""));
+    spec.methods.iter_mut().try_for_each(|contestant| read_schedules(&mut contestant.options, folder))?;
     let registry = quire::registry();
     let (store, study, ending) = start(&spec, &registry, global)?;
     conclude(&store, &study, ending, global)
@@ -94,7 +100,26 @@ fn options_for(method: &str, methods: &[String], set: &[String]) -> Result<Optio
         }
     }
     common.extend(own);
-    options::parse_assignments(&common)
+    let mut set = options::parse_assignments(&common)?;
+    read_schedules(&mut set, Path::new(""))?;
+    Ok(set)
+}
+
+/// Puts the factors of a file in the place of its name, where the option `schedule` of an optimizer is the name of a .csv
+/// file: so the options of a run hold all that it depends on. Names are relative to `folder`.
+fn read_schedules(options: &mut OptionMap, folder: &Path) -> Result<()> {
+    for (name, value) in options {
+        if let Value::Object(table) = value {
+            read_schedules(table, folder)?;
+        }
+        let is_schedule = name == "schedule" || name.ends_with(".schedule");
+        if let Some(file) = value.as_str().filter(|text| is_schedule && has_extension(Path::new(text), "csv"))
+        {
+            let factors = read_schedule(&folder.join(file))?;
+            *value = serde_json::json!({ "name": "points", "factors": factors });
+        }
+    }
+    Ok(())
 }
 
 /// Says what is missing for a result, with the exit code that goes with it; `None` if some run is done and none is left.

@@ -8,6 +8,7 @@ pub mod export;
 pub mod list;
 pub mod paper;
 pub mod rank;
+pub mod refine_schedule;
 pub mod report;
 pub mod reproduce;
 pub mod show;
@@ -15,7 +16,7 @@ pub mod solve;
 pub mod solve_mdp;
 pub mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use quire_core::{Error, Result};
 use quire_study::{Store, StudyRecord};
@@ -46,6 +47,11 @@ pub fn find_study(global: &Global, name: Option<&str>) -> Result<(Store, StudyRe
         None => store.studies()?.into_iter().next().ok_or_else(nothing)?,
     };
     Ok((store, study))
+}
+
+/// Whether a file's name ends so, in letters of either case.
+pub fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
 /// Where a study's report, artefacts and exports go.

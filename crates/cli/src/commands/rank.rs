@@ -11,6 +11,7 @@ use quire_core::{Error, Result};
 use quire_study::report::{Forest, ForestRow, forest_html, forest_svg};
 
 use crate::args::{Global, Rank, TieModel};
+use crate::commands::has_extension;
 use crate::terminal::{self, FAINT, STRONG, count, print, styled, table};
 
 /// Players in a plot, at most.
@@ -45,10 +46,6 @@ pub fn run(args: &Rank, global: &Global) -> Result<ExitCode> {
         tell(&found, scale, args);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }
 
 /// What strengths are printed in.

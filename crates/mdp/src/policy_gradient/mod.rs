@@ -33,6 +33,7 @@ pub mod storm_pg;
 pub mod world;
 
 use quire_core::{About, Entry, OptionMap, Options, Result, Seeds, options};
+use quire_optim::GradientNorms;
 
 use quire_optim::Layout;
 
@@ -70,6 +71,11 @@ pub trait Learner: Send {
 
     /// The factor of the last direction in the last step.
     fn step_size(&self) -> f64;
+
+    /// The norms of its gradients, if its optimizer records them.
+    fn gradient_norms(&self) -> Option<&GradientNorms> {
+        None
+    }
 
     /// The whole state, generators included.
     fn save(&self) -> Vec<u8>;

@@ -4,7 +4,7 @@
 //! 8, 1992; J. Baxter & P. Bartlett, *Infinite-horizon policy-gradient estimation*, JAIR 15, 2001.
 
 use quire_core::{About, Options, Result, options, state};
-use quire_optim::{Optimizer, OptimizerOptions, OptimizerSetting};
+use quire_optim::{GradientNorms, Optimizer, OptimizerOptions, OptimizerSetting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -126,6 +126,10 @@ impl Learner for Reinforce {
 
     fn step_size(&self) -> f64 {
         self.optimizer.learning_rate()
+    }
+
+    fn gradient_norms(&self) -> Option<&GradientNorms> {
+        self.optimizer.gradient_norms()
     }
 
     fn save(&self) -> Vec<u8> {

@@ -3,6 +3,7 @@
 use quire_core::{
     Artefact, Error, OptionMap, Progress, Reason, Result, Run, RunSpec, Trace, number_bytes, state,
 };
+use quire_optim::NORMS_FILE;
 use serde::{Deserialize, Serialize};
 
 use super::world::Account;
@@ -124,6 +125,7 @@ impl Run for PolicyGradientRun {
     fn artefact(&self) -> Option<Artefact> {
         let bytes = number_bytes(self.learner.parameters().iter().copied());
         let (spent, _) = self.progress();
-        Some(self.spec.artefact("policy", &self.options, spent, [(FILE, bytes)]))
+        let norms = self.learner.gradient_norms().map(|norms| (NORMS_FILE, norms.to_csv().into_bytes()));
+        Some(self.spec.artefact("policy", &self.options, spent, [(FILE, bytes)].into_iter().chain(norms)))
     }
 }

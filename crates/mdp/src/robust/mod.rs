@@ -26,6 +26,7 @@ pub mod robust_vi;
 use std::sync::Arc;
 
 use quire_core::{About, Entry, OptionMap, Options, Paper, Result, Seeds, options};
+use quire_optim::GradientNorms;
 
 pub use data::Dataset;
 pub use ring::problems;
@@ -58,6 +59,11 @@ pub trait Planner: Send {
 
     /// The mean over states of the values that the method gives its policy, cautious or not.
     fn estimated_value(&self) -> f64;
+
+    /// The norms of its gradients, if its optimizer records them.
+    fn gradient_norms(&self) -> Option<&GradientNorms> {
+        None
+    }
 
     /// The whole state, generators included.
     fn save(&self) -> Vec<u8>;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use quire_core::{About, Options, Result, Rng, options, state};
 use quire_nn::{Mlp, MlpConfig, Params, Scratch, Tape};
-use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting, SgdOptions};
+use quire_optim::{GradientNorms, Layout, Optimizer, OptimizerOptions, OptimizerSetting, SgdOptions};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -208,6 +208,10 @@ impl Planner for RfziNetwork {
 
     fn estimated_value(&self) -> f64 {
         mean_value(&self.values(&self.params), self.data.actions())
+    }
+
+    fn gradient_norms(&self) -> Option<&GradientNorms> {
+        self.optimizer.gradient_norms()
     }
 
     fn save(&self) -> Vec<u8> {

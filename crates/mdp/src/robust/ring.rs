@@ -12,6 +12,7 @@ use quire_core::{
     Artefact, Direction, Entry, Evaluation, MethodCard, Metric, OptionMap, Problem, ProblemCard, Progress,
     Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes, state,
 };
+use quire_optim::NORMS_FILE;
 
 use super::{Dataset, METHODS, Planner, Setting};
 use crate::finite::FiniteMdp;
@@ -173,6 +174,8 @@ impl Run for RobustRun {
 
     fn artefact(&self) -> Option<Artefact> {
         let bytes = number_bytes(self.planner.policy());
-        Some(self.spec.artefact("policy", &self.options, self.iteration, [(policy::FILE, bytes)]))
+        let norms = self.planner.gradient_norms().map(|norms| (NORMS_FILE, norms.to_csv().into_bytes()));
+        let files = [(policy::FILE, bytes)].into_iter().chain(norms);
+        Some(self.spec.artefact("policy", &self.options, self.iteration, files))
     }
 }

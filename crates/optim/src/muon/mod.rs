@@ -73,6 +73,8 @@ macro_rules! muon_options {
             /// Largest magnitude of one gradient element, > 0; none by default.
             #[schemars(extend("exclusiveMinimum" = 0.0))]
             pub clip_value: Option<f64>,
+            /// Whether gradient norms are recorded, for `quire refine-schedule`; they become a file of the artefact.
+            pub record_norms: bool,
         }
 
         impl Default for $name {
@@ -91,6 +93,7 @@ macro_rules! muon_options {
                     weight_decay: 0.0,
                     clip_norm: None,
                     clip_value: None,
+                    record_norms: false,
                 }
             }
         }

@@ -116,6 +116,8 @@ pub struct PsgdOptions {
     /// Largest magnitude of one gradient element, > 0; none by default.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub clip_value: Option<f64>,
+    /// Whether gradient norms are recorded, for `quire refine-schedule`; they become a file of the artefact.
+    pub record_norms: bool,
 }
 
 impl Default for PsgdOptions {
@@ -137,6 +139,7 @@ impl Default for PsgdOptions {
             weight_decay: 0.0,
             clip_norm: None,
             clip_value: None,
+            record_norms: false,
         }
     }
 }

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use quire_core::{About, Error, Options, Paper, Result, Rng, Trace, options, state};
 use quire_nn::{Graph, Mlp, Params, Scratch, Tape, Tensor};
-use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting};
+use quire_optim::{Layout, NORMS_FILE, Optimizer, OptimizerOptions, OptimizerSetting};
 use rand::RngExt;
 use rand::seq::index::sample;
 use rand_distr::{Distribution, StandardNormal};
@@ -479,10 +479,15 @@ impl Agent for Redq {
     }
 
     fn policy(&self) -> BTreeMap<String, Vec<u8>> {
-        BTreeMap::from([
+        let norms = [("policy", &self.policy_optimizer), ("critics", &self.critic_optimizer)];
+        let norms = norms.into_iter().filter_map(|(name, optimizer)| {
+            Some((format!("{name}-{NORMS_FILE}"), optimizer.gradient_norms()?.to_csv().into_bytes()))
+        });
+        let weights = [
             (POLICY.to_owned(), self.learned.policy.to_safetensors()),
             (CRITICS.to_owned(), self.learned.critics.to_safetensors()),
-        ])
+        ];
+        weights.into_iter().chain(norms).collect()
     }
 
     fn load_policy(&mut self, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use quire_core::{Error, Options, Result, Rng, Trace, options, state};
 use quire_nn::{Params, Tape};
-use quire_optim::{Composed, Optimizer, OptimizerOptions, OptimizerSetting, RmspropOptions, Rule, Schedule};
+use quire_optim::{
+    Composed, NORMS_FILE, Optimizer, OptimizerOptions, OptimizerSetting, RmspropOptions, Rule, Schedule,
+};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -330,9 +332,11 @@ impl DeepQ {
         Ok(())
     }
 
-    /// The artefact's files: θ.
+    /// The artefact's files: θ, and the norms of gradients if they were recorded.
     pub fn policy(&self) -> BTreeMap<String, Vec<u8>> {
-        BTreeMap::from([(WEIGHTS.to_owned(), self.online.to_safetensors())])
+        let norms = self.optimizer.gradient_norms();
+        let norms = norms.map(|norms| (NORMS_FILE.to_owned(), norms.to_csv().into_bytes()));
+        [(WEIGHTS.to_owned(), self.online.to_safetensors())].into_iter().chain(norms).collect()
     }
 
     /// θ from an artefact's files.

@@ -7,6 +7,7 @@ use quire_core::Rng;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::interpolation::separable_rows;
 use crate::descent::Smooth;
 use crate::vectors::{add_scaled, dot, norm};
 
@@ -34,6 +35,71 @@ pub trait FiniteSum: Send + Sync {
 
     /// Their mean third derivative in direction `v`, three times.
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64;
+
+    /// What is known of it in the norm ‖x‖² = Σ metric_j x_j², for methods that are told constants.
+    fn constants(&self, metric: &[f64]) -> Constants {
+        let _ = metric;
+        Constants::default()
+    }
+}
+
+/// Constants of a finite sum, in the norm in which they were asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Constants {
+    /// L of f.
+    pub smoothness: Option<f64>,
+    /// The largest L of an f_i.
+    pub largest_smoothness: Option<f64>,
+    /// μ of f; 0 where f is convex and no more is known.
+    pub strong_convexity: Option<f64>,
+    /// ρ of strong growth, E ‖∇f_i‖² <= ρ ‖∇f‖²; only where all f_i are least at one point.
+    pub growth: Option<f64>,
+    /// The least ℓ with E ‖a‖² a aᵀ <= ℓ H and the least κ̃ with E (aᵀ H⁻¹ a) a aᵀ <= κ̃ H, for least squares.
+    pub moments: Option<[f64; 2]>,
+}
+
+/// λ_max of a positive semidefinite matrix by power iteration, from below, to about 1e-6; `apply` is to add the matrix times a vector to another.
+pub(crate) fn largest_eigenvalue(width: usize, apply: impl Fn(&[f64], &mut [f64])) -> f64 {
+    let (mut v, mut next) = (vec![(width as f64).sqrt().recip(); width], vec![0.0; width]);
+    let mut value = 0.0;
+    for _ in 0..500 {
+        next.fill(0.0);
+        apply(&v, &mut next);
+        let new = norm(&next);
+        v.iter_mut().zip(&next).for_each(|(v, next)| *v = next / new.max(f64::MIN_POSITIVE));
+        let is_settled = (new - value).abs() <= 1e-12 * new;
+        value = new;
+        if is_settled {
+            break;
+        }
+    }
+    value
+}
+
+/// `out += (1/n) Σ a aᵀ v` over rows a, row-major.
+pub(crate) fn add_second_moment(rows: &[f64], v: &[f64], out: &mut [f64]) {
+    let rows = rows.chunks_exact(v.len());
+    let share = 1.0 / rows.len() as f64;
+    rows.for_each(|row| add_scaled(share * dot(row, v), row, out));
+}
+
+/// ρ of sums whose components have gradients h_i a_i with any h: n max ‖a‖²/λ_min(A Aᵀ), where the rows a are independent. It holds because
+/// E ‖h_i a_i‖² <= ‖h‖² max ‖a‖²/n and ‖Aᵀ h/n‖² >= λ_min(A Aᵀ) ‖h‖²/n².
+pub(crate) fn growth_of_independent_rows(rows: &[f64], width: usize) -> Option<f64> {
+    let count = rows.len() / width;
+    if count > width {
+        return None;
+    }
+    let columns = DMatrix::from_column_slice(width, count, rows);
+    let gram = columns.transpose() * columns;
+    let longest = gram.diagonal().max();
+    let least = gram.symmetric_eigenvalues().min();
+    (least > 1e-9 * longest).then(|| count as f64 * longest / least)
+}
+
+/// Rows with column j divided by √metric_j.
+pub(crate) fn scale_columns(rows: &[f64], metric: &[f64]) -> Vec<f64> {
+    rows.iter().zip(metric.iter().cycle()).map(|(a, m)| a / m.sqrt()).collect()
 }
 
 /// A sum that several runs share.
@@ -60,6 +126,10 @@ impl<S: FiniteSum> FiniteSum for Arc<S> {
 
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64 {
         (**self).third_derivative(x, batch, v)
+    }
+
+    fn constants(&self, metric: &[f64]) -> Constants {
+        (**self).constants(metric)
     }
 }
 
@@ -90,6 +160,16 @@ impl Row<'_> {
             Row::Dense(row) => dot(row, x),
             Row::Sparse(places, values) => {
                 places.iter().zip(values).map(|(&place, value)| value * x[place as usize]).sum()
+            }
+        }
+    }
+
+    /// Σ a_j²/metric_j.
+    fn squared_norm(self, metric: &[f64]) -> f64 {
+        match self {
+            Row::Dense(row) => row.iter().zip(metric).map(|(a, m)| a * a / m).sum(),
+            Row::Sparse(places, values) => {
+                places.iter().zip(values).map(|(&place, a)| a * a / metric[place as usize]).sum()
             }
         }
     }
@@ -171,6 +251,28 @@ impl Logistic {
             drawn.extend(row);
         }
         Logistic::new(drawn, width, ridge)
+    }
+
+    /// Normal features whose scales fall geometrically from 1 to `smallest`; labels from a logistic model with weights N(0, I) on the
+    /// unscaled features, a share of them flipped. The rows are as long as they come.
+    pub fn draw_flipped([rows, width]: [usize; 2], smallest: f64, flipped: f64, rng: &mut Rng) -> Self {
+        let normal = |rng: &mut Rng| -> f64 { StandardNormal.sample(rng) };
+        let truth: Vec<f64> = (0..width).map(|_| normal(rng)).collect();
+        let scale: Vec<f64> =
+            (0..width).map(|j| smallest.powf(j as f64 / (width - 1).max(1) as f64)).collect();
+        let mut drawn = Vec::with_capacity(rows * width);
+        for _ in 0..rows {
+            let plain: Vec<f64> = (0..width).map(|_| normal(rng)).collect();
+            let is_one = rng.random::<f64>() < sigmoid(dot(&plain, &truth));
+            let sign = if is_one != (rng.random::<f64>() < flipped) { 1.0 } else { -1.0 };
+            drawn.extend(plain.iter().zip(&scale).map(|(a, scale)| sign * a * scale));
+        }
+        Logistic::new(drawn, width, 0.0)
+    }
+
+    /// Normal rows of length 1, labelled by a hyperplane that none comes nearer to than `margin`.
+    pub fn draw_separable([rows, width]: [usize; 2], margin: f64, rng: &mut Rng) -> Self {
+        Logistic::new(separable_rows([rows, width], margin, rng), width, 0.0)
     }
 
     /// All rows.
@@ -306,6 +408,32 @@ impl FiniteSum for Logistic {
         self.hessian_over(x, self.of(batch), v, out);
     }
 
+    fn constants(&self, metric: &[f64]) -> Constants {
+        let roots: Vec<f64> = metric.iter().map(|m| m.sqrt()).collect();
+        let (least, most) =
+            metric.iter().fold((f64::MAX, 0.0_f64), |(low, high), m| (low.min(*m), high.max(*m)));
+        let share = 1.0 / self.count as f64;
+        let largest = largest_eigenvalue(self.width, |v, out| {
+            let unscaled: Vec<f64> = v.iter().zip(&roots).map(|(v, root)| v / root).collect();
+            self.all().for_each(|row| row.add_to(share * row.dot(&unscaled), out));
+            out.iter_mut().zip(&roots).for_each(|(out, root)| *out /= root);
+        });
+        let longest = self.all().map(|row| row.squared_norm(metric)).fold(0.0, f64::max);
+        let growth = match &self.rows {
+            Rows::Dense(rows) if self.ridge == 0.0 => {
+                growth_of_independent_rows(&scale_columns(rows, metric), self.width)
+            }
+            _ => None,
+        };
+        Constants {
+            smoothness: Some(0.25 * largest + self.ridge / least),
+            largest_smoothness: Some(0.25 * longest + self.ridge / least),
+            strong_convexity: Some(self.ridge / most),
+            growth,
+            moments: None,
+        }
+    }
+
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64 {
         let sum: f64 = self
             .of(batch)
@@ -409,6 +537,22 @@ impl FiniteSum for Quadratics {
     fn third_derivative(&self, _: &[f64], _: &[usize], _: &[f64]) -> f64 {
         0.0
     }
+
+    fn constants(&self, metric: &[f64]) -> Constants {
+        let mut mean = vec![0.0; self.dimension];
+        let mut largest: f64 = 0.0;
+        for (k, h) in self.curvatures.iter().enumerate() {
+            let j = k % self.dimension;
+            mean[j] += h / metric[j] / self.len() as f64;
+            largest = largest.max(h / metric[j]);
+        }
+        Constants {
+            smoothness: Some(mean.iter().copied().fold(0.0, f64::max)),
+            largest_smoothness: Some(largest),
+            strong_convexity: Some(mean.iter().copied().fold(f64::MAX, f64::min)),
+            ..Constants::default()
+        }
+    }
 }
 
 /// One unknown, two kinds of components: f_i = c(x) x²/2 ± ν x with c = L left of 0 and μ right of it, half of them each. Its minimum is at 0, and an order that has
@@ -456,5 +600,15 @@ impl FiniteSum for TwoSided {
 
     fn third_derivative(&self, _: &[f64], _: &[usize], _: &[f64]) -> f64 {
         0.0
+    }
+
+    fn constants(&self, metric: &[f64]) -> Constants {
+        let most = self.left.max(self.right) / metric[0];
+        Constants {
+            smoothness: Some(most),
+            largest_smoothness: Some(most),
+            strong_convexity: Some(self.left.min(self.right) / metric[0]),
+            ..Constants::default()
+        }
     }
 }

@@ -8,21 +8,39 @@
 //! | [`shuffling`] | SGD in an order: with replacement, shuffled once or each time, forwards and backwards, or balanced (GraB) |
 //! | [`ai_sarah`] | AI-SARAH: recursive gradients, and a step size from one Newton step |
 //! | [`sarah`], [`svrg`] | its rivals with a fixed step |
+//! | [`refined`] | SGD at a schedule made from the gradient norms of a first run; [`scheduled`] at any other |
+//! | [`u_dog`], [`a_dog`] | accelerated steps without a learning rate; [`dog`], [`uni_x_grad`], [`nesterov`] as rivals |
+//! | [`accelerated`] | accelerated SGD where all components are least at one point; [`mass`], [`agnes`] as rivals |
+//! | [`batch_optimizer`] | any optimizer that networks are trained by |
 //! | [`order`] | how orders are made |
 //! | [`libsvm`] | a user's rows |
 //! | [`components`] | the role of a finite sum; logistic regression, quadratics, a two-sided function |
+//! | [`interpolation`] | sums that can be fitted: least squares, squared hinges, all-or-nothing gradients; a noisy quadratic |
 //! | [`problems`](mod@problems) | the problems |
 
+pub mod a_dog;
+pub mod accelerated;
+pub mod agnes;
 pub mod ai_sarah;
+pub mod batch_optimizer;
 pub mod components;
+pub mod dog;
+pub mod interpolation;
 pub mod libsvm;
+pub mod mass;
+pub mod nesterov;
 pub mod order;
 pub mod problems;
+pub mod refined;
 pub mod sarah;
+pub mod scheduled;
 pub mod shuffling;
 pub mod svrg;
+pub mod u_dog;
+pub mod uni_x_grad;
 
-use quire_core::{About, Entry, Options, Reason, Result, Seeds, options, state};
+use quire_core::{About, Entry, Error, Options, Reason, Result, Seeds, options, state};
+use rand::RngExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -45,8 +63,19 @@ pub struct Task {
 pub const METHODS: &[Entry<Make<Task>>] = &[
     entry::<Task, Passes<shuffling::Shuffling>>(),
     entry::<Task, Passes<ai_sarah::AiSarah>>(),
+    entry::<Task, Passes<refined::Refined>>(),
+    entry::<Task, Passes<u_dog::UDog>>(),
+    entry::<Task, Passes<a_dog::AcceleratedDog>>(),
+    entry::<Task, Passes<accelerated::Accelerated>>(),
     entry::<Task, Passes<sarah::Sarah>>(),
     entry::<Task, Passes<svrg::Svrg>>(),
+    entry::<Task, Passes<scheduled::Scheduled>>(),
+    entry::<Task, Passes<dog::DistanceOverGradients>>(),
+    entry::<Task, Passes<uni_x_grad::UniXGrad>>(),
+    entry::<Task, Passes<nesterov::Nesterov>>(),
+    entry::<Task, Passes<mass::Mass>>(),
+    entry::<Task, Passes<agnes::Agnes>>(),
+    entry::<Task, batch_optimizer::BatchOptimizer>(),
 ];
 
 /// What their residual is.
@@ -166,5 +195,78 @@ impl Batches {
     }
 }
 
+/// Batches in a pass, the last one perhaps smaller.
+fn full_batches(components: usize, size: usize) -> u64 {
+    components.div_ceil(size) as u64
+}
+
+/// Batches drawn with replacement; if one would hold as many components as there are, all of them once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Draws {
+    components: usize,
+    batch: Vec<usize>,
+    is_exact: bool,
+    rng: quire_core::Rng,
+}
+
+impl Draws {
+    /// Batches of `size` out of `components`.
+    pub fn new(components: usize, size: usize, rng: quire_core::Rng) -> Self {
+        let is_exact = size >= components;
+        Draws { components, batch: (0..size.min(components)).collect(), is_exact, rng }
+    }
+
+    /// The next batch.
+    fn draw(&mut self) -> &[usize] {
+        if !self.is_exact {
+            self.batch.fill_with(|| self.rng.random_range(0..self.components));
+        }
+        &self.batch
+    }
+
+    /// True if gradients are exact.
+    fn is_exact(&self) -> bool {
+        self.is_exact
+    }
+
+    /// The growth constant of batches, from that of single components: half of a gradient's noise is gone when a batch is twice as large.
+    fn growth(&self, single: f64) -> f64 {
+        if self.is_exact { 1.0 } else { 1.0 + (single - 1.0) / self.batch.len() as f64 }
+    }
+}
+
+/// A constant that the user gave, or that the sum knows of itself.
+fn known(option: &str, given: Option<f64>, own: Option<f64>) -> Result<f64> {
+    let unknown = || Error::option(option, "is not known of this problem; give it");
+    given.or(own.filter(|own| *own > 0.0)).ok_or_else(unknown)
+}
+
+/// μ, for methods that cannot do without.
+fn known_convexity(given: Option<f64>, own: Option<f64>) -> Result<f64> {
+    known("strong_convexity", given, own)
+}
+
+/// ρ of batches; where that of components is not known, L_max/L in its place, which makes a step of 1/L_max.
+fn known_growth(
+    given: Option<f64>,
+    constants: &components::Constants,
+    smoothness: f64,
+    draws: &Draws,
+) -> Result<f64> {
+    let own = constants.growth.or(constants.largest_smoothness.map(|largest| largest / smoothness));
+    Ok(draws.growth(known("growth", given, own)?.max(1.0)))
+}
+
+/// An error with what to do if the norm of a gradient shows that a method diverges.
+fn check_norm(norm: f64, remedy: &str) -> Result<()> {
+    if norm < 1e100 {
+        return Ok(());
+    }
+    let what = if norm.is_finite() { "beyond 1e100" } else { "no longer finite" };
+    Err(Error::Diverged(format!("the gradient is {what}; {remedy}")))
+}
+
+#[cfg(test)]
+mod stochastic_tests;
 #[cfg(test)]
 mod tests;

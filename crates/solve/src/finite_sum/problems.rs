@@ -4,6 +4,11 @@
 //! |---|---|---|
 //! | `quadratics-64`, `quadratics-256` | 64 or 256 quadratics in 5 dimensions with centers N(0, I) | 0 |
 //! | `logistic-rows` | 2000 rows of length 1 in 50 dimensions, column scales from 1 to 0.05, ridge 1/n | 0 |
+//! | `logistic-20`, `logistic-100`, each also `-scaled` and `-ill` | 2000 rows in 20 or 100 dimensions, column scales from 1 to 1, 0.1 or 0.01, 5 % of labels flipped, no ridge | 0 |
+//! | `quadratic-exact`, `quadratic-noise-0.01`, `quadratic-noise-0.1` | a quadratic in 100 dimensions with curvatures from 1e-4 to 1, and 100 vectors of noise of that length | 0 |
+//! | `fitted-least-squares` | 200 rows in 20 dimensions, column scales from 1 to 0.1, that can be fitted | 0 |
+//! | `all-or-nothing-4` | a quadratic of condition 100 whose gradient comes fourfold once in four times, else not at all | 1 |
+//! | `separable-logistic`, `separable-hinge` | 200 rows in 400 dimensions that a hyperplane separates | 0 |
 //! | `two-sided` | 64 components of one unknown whose curvature is 1 on the left and 0.1 on the right | 1 |
 //! | `path/to/rows.libsvm` | the rows of a user's file, ridge 1/n | 0 |
 
@@ -13,8 +18,10 @@ use std::sync::{Arc, OnceLock};
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 
 use super::components::{FiniteSum, Logistic, Quadratics, TwoSided};
+use super::interpolation::{AllOrNothing, LeastSquares, NoisyQuadratic, SquaredHinge};
 use super::{METHODS, Task, libsvm};
 use crate::problem::{Said, SolveProblem, World};
+use crate::vectors::norm;
 
 /// What all of them measure.
 const GAP: Metric = Metric {
@@ -24,17 +31,40 @@ const GAP: Metric = Metric {
     summary: "value over the least one, not below 1e-16",
 };
 
-fn gap(task: &Task, least: f64, values: &[f64]) -> Vec<(&'static str, f64)> {
-    vec![(GAP.name, (task.sum.value(values) - least).max(1e-16))]
+const GRADIENT_NORM: Metric = Metric {
+    name: "gradient_norm",
+    unit: "",
+    direction: Direction::Lower,
+    summary: "Euclidean norm of the exact gradient",
+};
+
+fn gaps(task: &Task, least: f64, values: &[f64]) -> Vec<(&'static str, f64)> {
+    let all: Vec<usize> = (0..task.sum.len()).collect();
+    let mut gradient = vec![0.0; values.len()];
+    task.sum.gradient(values, &all, &mut gradient);
+    let gap = (task.sum.value(values) - least).max(1e-16);
+    vec![(GAP.name, gap), (GRADIENT_NORM.name, norm(&gradient))]
 }
 
 /// Which sum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sum {
     /// So many quadratics.
     Quadratics(usize),
     /// Logistic regression.
     Logistic,
+    /// Logistic regression with flipped labels: columns, and the smallest of their scales.
+    Flipped(usize, f64),
+    /// A quadratic whose gradients have noise of this length.
+    Noisy(f64),
+    /// Least squares that can be fitted.
+    Fitted,
+    /// Gradients that come all or nothing, once in so many times.
+    AllOrNothing(usize),
+    /// Logistic regression on separable rows.
+    SeparableLogistic,
+    /// Squared hinges on separable rows.
+    SeparableHinge,
     /// The two-sided function.
     TwoSided,
 }
@@ -45,6 +75,14 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         let said =
             Said { name, summary, budget, source, tags: &["minimization", "finite sum"], work: "passes" };
         Arc::new(SolveProblem::new(said, METHODS, sum)) as Arc<dyn Problem>
+    };
+    let flipped = |name, columns, smallest| {
+        let summary = "fit a logistic regression without a ridge to 2000 rows, some of them labelled wrongly";
+        let source = "generated, in the manner of arXiv:2310.07831";
+        problem(name, summary, source, 100, Sum::Flipped(columns, smallest))
+    };
+    let noisy = |name, summary, sigma| {
+        problem(name, summary, "generated, in the manner of arXiv:2404.00666", 64, Sum::Noisy(sigma))
     };
     vec![
         problem(
@@ -67,6 +105,47 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             "generated, in the manner of arXiv:2102.09700",
             20,
             Sum::Logistic,
+        ),
+        flipped("logistic-20", 20, 1.0),
+        flipped("logistic-20-scaled", 20, 0.1),
+        flipped("logistic-20-ill", 20, 0.01),
+        flipped("logistic-100", 100, 1.0),
+        flipped("logistic-100-scaled", 100, 0.1),
+        flipped("logistic-100-ill", 100, 0.01),
+        noisy(
+            "quadratic-exact",
+            "minimize a quadratic of condition 10,000 in 100 dimensions, gradient by gradient",
+            0.0,
+        ),
+        noisy("quadratic-noise-0.01", "the same with noise of length 0.01 in every gradient", 0.01),
+        noisy("quadratic-noise-0.1", "the same with noise of length 0.1 in every gradient", 0.1),
+        problem(
+            "fitted-least-squares",
+            "least squares on 200 rows in 20 dimensions that a linear model fits exactly",
+            "generated, in the manner of arXiv:2404.02378",
+            40,
+            Sum::Fitted,
+        ),
+        problem(
+            "all-or-nothing-4",
+            "a quadratic whose stochastic gradient is four times the gradient, or nothing",
+            "a counter-example of ours to sampled dual steps",
+            500,
+            Sum::AllOrNothing(4),
+        ),
+        problem(
+            "separable-logistic",
+            "logistic regression on 200 rows in 400 dimensions that a hyperplane separates",
+            "generated, in the manner of arXiv:2404.02378",
+            50,
+            Sum::SeparableLogistic,
+        ),
+        problem(
+            "separable-hinge",
+            "squared hinges on 200 rows in 400 dimensions that a hyperplane separates",
+            "generated, in the manner of arXiv:2404.02378",
+            50,
+            Sum::SeparableHinge,
         ),
         problem(
             "two-sided",
@@ -96,6 +175,28 @@ impl World for Sum {
                 let least = sum.least();
                 (Box::new(sum), least, vec![0.0; 50])
             }
+            Sum::Flipped(columns, smallest) => {
+                let sum = Logistic::draw_flipped([2000, *columns], *smallest, 0.05, &mut rng);
+                let least = sum.least();
+                (Box::new(sum), least, vec![0.0; *columns])
+            }
+            Sum::Noisy(sigma) => {
+                let sum = NoisyQuadratic::draw(100, 100, 1e-4, *sigma, &mut rng);
+                (Box::new(sum), 0.0, vec![0.0; 100])
+            }
+            Sum::Fitted => (Box::new(LeastSquares::draw([200, 20], 0.1, &mut rng)), 0.0, vec![0.0; 20]),
+            Sum::AllOrNothing(components) => {
+                let curvatures: Vec<f64> =
+                    (0..50).map(|j| 0.01_f64.powf(1.0 - f64::from(j) / 49.0)).collect();
+                let start = vec![1.0; curvatures.len()];
+                (Box::new(AllOrNothing { curvatures, components: *components }), 0.0, start)
+            }
+            Sum::SeparableLogistic => {
+                (Box::new(Logistic::draw_separable([200, 400], 0.1, &mut rng)), 0.0, vec![0.0; 400])
+            }
+            Sum::SeparableHinge => {
+                (Box::new(SquaredHinge::draw_separable([200, 400], 0.1, &mut rng)), 0.0, vec![0.0; 400])
+            }
             Sum::TwoSided => {
                 let sum = TwoSided { components: 64, left: 1.0, right: 0.1, slope: 1.0 };
                 (Box::new(sum), 0.0, vec![1.0])
@@ -105,11 +206,11 @@ impl World for Sum {
     }
 
     fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
-        gap(task, *least, values)
+        gaps(task, *least, values)
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        vec![GAP]
+        vec![GAP, GRADIENT_NORM]
     }
 
     const BY_WORK: bool = false;
@@ -118,7 +219,7 @@ impl World for Sum {
 
     /// The gap; nothing about it is random.
     fn score(&self, task: &Task, least: &f64, values: &[f64], _: &mut Rng) -> f64 {
-        gap(task, *least, values)[0].1
+        gaps(task, *least, values)[0].1
     }
 
     fn length(&self, instance: &Task) -> usize {
@@ -159,7 +260,7 @@ impl World for Own {
     }
 
     fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
-        let mut told = gap(task, *least, values);
+        let mut told = gaps(task, *least, values);
         told.push(("misclassified", self.sum.misclassified(values)));
         told
     }
@@ -167,6 +268,7 @@ impl World for Own {
     fn metrics(&self) -> Vec<Metric> {
         vec![
             GAP,
+            GRADIENT_NORM,
             Metric {
                 name: "misclassified",
                 unit: "",
@@ -182,7 +284,7 @@ impl World for Own {
 
     /// The gap; nothing about it is random.
     fn score(&self, task: &Task, least: &f64, values: &[f64], _: &mut Rng) -> f64 {
-        gap(task, *least, values)[0].1
+        gaps(task, *least, values)[0].1
     }
 
     fn length(&self, instance: &Task) -> usize {

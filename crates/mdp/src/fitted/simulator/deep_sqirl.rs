@@ -19,7 +19,7 @@
 
 use quire_core::{About, Error, Options, Result, Rng, options, state};
 use quire_nn::{Mlp, MlpConfig, Params, Scratch, Tape};
-use quire_optim::{AdamOptions, Layout, Optimizer, OptimizerOptions, OptimizerSetting};
+use quire_optim::{AdamOptions, GradientNorms, Layout, Optimizer, OptimizerOptions, OptimizerSetting};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -382,6 +382,10 @@ impl Learner for DeepSqirl {
 
     fn learned(&self) -> usize {
         self.memory.frozen.len() / self.setting.states
+    }
+
+    fn gradient_norms(&self) -> Option<&GradientNorms> {
+        self.optimizer.gradient_norms()
     }
 
     fn save(&self) -> Vec<u8> {

@@ -21,6 +21,7 @@ pub mod run;
 pub mod sqirl;
 
 use quire_core::{About, Entry, OptionMap, Options, Result, Seeds, options};
+use quire_optim::GradientNorms;
 
 pub use problem::problems;
 
@@ -84,6 +85,11 @@ pub trait Learner: Send {
 
     /// The number of stages that are learned for good.
     fn learned(&self) -> usize;
+
+    /// The norms of its gradients, if its optimizer records them.
+    fn gradient_norms(&self) -> Option<&GradientNorms> {
+        None
+    }
 
     /// The whole state, generators included.
     fn save(&self) -> Vec<u8>;

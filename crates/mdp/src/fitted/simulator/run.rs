@@ -4,6 +4,7 @@ use quire_core::{
     Artefact, Entry, OptionMap, Progress, Reason, Result, Rng, Run, RunSpec, Seeds, Trace, number_bytes,
     state,
 };
+use quire_optim::NORMS_FILE;
 use serde::{Deserialize, Serialize};
 
 use super::problem::World;
@@ -155,6 +156,8 @@ impl Run for SimulatorRun {
     fn artefact(&self) -> Option<Artefact> {
         let bytes = number_bytes(self.policy());
         let spent = self.place.spent.min(self.budget);
-        Some(self.spec.artefact("stage-policy", &self.options, spent, [(POLICY, bytes)]))
+        let norms = self.learner.gradient_norms().map(|norms| (NORMS_FILE, norms.to_csv().into_bytes()));
+        let files = [(POLICY, bytes)].into_iter().chain(norms);
+        Some(self.spec.artefact("stage-policy", &self.options, spent, files))
     }
 }
