@@ -269,6 +269,10 @@ fn collect_fields(schema: &Value, values: &Value, prefix: &str, fields: &mut Vec
                 collect_fields(variant, &value, &format!("{path}."), fields);
             }
         } else if field.get("properties").is_some() {
+            if value.is_null() {
+                let kind = "a table, or none".to_owned();
+                fields.push(OptionField { name: path.clone(), kind, value: Value::Null, description });
+            }
             collect_fields(field, &value, &format!("{path}."), fields);
         } else {
             fields.push(OptionField { name: path, kind: describe_kind(field), value, description });
@@ -314,6 +318,11 @@ fn types(schema: &Value) -> Vec<&str> {
 
 fn is_nullable(schema: &Value) -> bool {
     types(schema).contains(&"null")
+}
+
+/// True if the value is `none` or null, and may be.
+fn is_none(value: &Value, schema: &Value) -> bool {
+    is_nullable(schema) && (value.is_null() || value.as_str() == Some("none"))
 }
 
 fn describe_kind(schema: &Value) -> String {
@@ -396,7 +405,17 @@ fn overlay_field(slot: &mut Value, value: &Value, schema: &Value, path: &str) ->
     }
     if schema.get("properties").is_some() {
         return match value {
-            Value::Object(layer) => overlay_table(slot, layer, schema, &format!("{path}.")),
+            value if is_none(value, schema) => {
+                *slot = Value::Null;
+                Ok(())
+            }
+            Value::Object(layer) => {
+                if slot.is_null() {
+                    // A table that is none by default: what is not set comes from its own defaults.
+                    *slot = serde_json::json!({});
+                }
+                overlay_table(slot, layer, schema, &format!("{path}."))
+            }
             other => Err(Error::option(path, format!("is a table of options, got {}", show(other)))),
         };
     }
@@ -412,7 +431,7 @@ fn overlay_variant(
     variants: &[(&str, &Value)],
     path: &str,
 ) -> Result<()> {
-    if is_nullable(schema) && (value.is_null() || value.as_str() == Some("none")) {
+    if is_none(value, schema) {
         *slot = Value::Null;
         return Ok(());
     }
@@ -463,7 +482,7 @@ fn not_a_choice(path: &str, name: &str, choices: &[&str]) -> Error {
 }
 
 fn check_value(value: &Value, schema: &Value, path: &str) -> Result<Value> {
-    if is_nullable(schema) && (value.is_null() || value.as_str() == Some("none")) {
+    if is_none(value, schema) {
         return Ok(Value::Null);
     }
     if let Some(choices) = word_choices(schema) {
@@ -612,6 +631,21 @@ mod tests {
 
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[serde(default, deny_unknown_fields)]
+    struct Noise {
+        /// Its size.
+        #[schemars(range(min = 0.0))]
+        scale: f64,
+        /// Its mean.
+        mean: f64,
+    }
+    impl Default for Noise {
+        fn default() -> Self {
+            Noise { scale: 0.5, mean: 1.0 }
+        }
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(default, deny_unknown_fields)]
     struct Example {
         /// Layers.
         layers: Vec<Layer>,
@@ -626,6 +660,8 @@ mod tests {
         /// Gradient norm bound.
         #[schemars(extend("exclusiveMinimum" = 0.0))]
         clip: Option<f64>,
+        /// How noisy actions are.
+        noise: Option<Noise>,
         /// How targets are combined.
         mode: Mode,
         /// What moves the weights.
@@ -639,6 +675,7 @@ mod tests {
                 replay_capacity: 1000,
                 hidden: vec![64],
                 clip: None,
+                noise: None,
                 mode: Mode::Minimum,
                 optimizer: Optimizer::Adam(Adam::default()),
             }
@@ -672,6 +709,27 @@ mod tests {
         assert_eq!(options.clip, Some(10.0));
         assert_eq!(set(&["clip=none"]).unwrap().clip, None);
         assert_eq!(set(&[]).unwrap(), Example::default());
+    }
+
+    #[test]
+    fn a_table_that_is_none_by_default_has_defaults_of_its_own() {
+        assert_eq!(set(&["noise.scale=2"]).unwrap().noise, Some(Noise { scale: 2.0, mean: 1.0 }));
+        assert_eq!(set(&["noise={}"]).unwrap().noise, Some(Noise::default()));
+        let set_twice = |last: &str| {
+            resolve::<Example>(&[
+                &parse_assignments(&["noise.scale=2"]).unwrap(),
+                &parse_assignments(&[last]).unwrap(),
+            ])
+        };
+        assert_eq!(set_twice("noise.mean=3").unwrap().noise, Some(Noise { scale: 2.0, mean: 3.0 }));
+        assert_eq!(set_twice("noise=none").unwrap().noise, None);
+        assert!(refused(&["noise.scale=-1"]).contains("noise.scale"));
+        assert!(refused(&["noise=3"]).contains("table of options"));
+        let names: Vec<String> = OptionSchema::of::<Example>().fields().into_iter().map(|f| f.name).collect();
+        assert!(["noise", "noise.scale", "noise.mean"].iter().all(|name| names.iter().any(|n| n == name)));
+        let options = set(&["noise.scale=2"]).unwrap();
+        let back = resolve::<Example>(&[&from_toml(to_toml(&to_map(&options)))]).unwrap();
+        assert_eq!(back, options);
     }
 
     #[test]

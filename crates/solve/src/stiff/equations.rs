@@ -18,7 +18,7 @@ use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 use rand::RngExt;
 
 use super::rosenbrock::{Rosenbrock, RosenbrockOptions};
-use super::{Equations, InitialValue, Integrator, Jacobian, METHODS};
+use super::{Equations, InitialValue, Integrator, METHODS};
 use crate::problem::{Said, SolveProblem, World};
 use crate::solver::{Method, solve};
 
@@ -229,7 +229,7 @@ impl Kind {
                 Ok(y)
             }
             Kind::VanDerPol | Kind::Robertson => {
-                let options = RosenbrockOptions { order: 3, steps: 40_000, jacobian: Jacobian::Exact };
+                let options = RosenbrockOptions { order: 3, steps: 40_000, ..RosenbrockOptions::default() };
                 let found = solve(&mut Integrator::<Rosenbrock>::new(problem, options)?, problem, 40_000);
                 Ok(DVector::from_vec(found.values))
             }
@@ -258,6 +258,7 @@ impl World for Kind {
             metric("log_error", "its decimal logarithm, not below -16"),
             metric("factorizations", "LU factorizations so far"),
             metric("evaluations", "evaluations of f so far"),
+            metric("rejected", "steps done again because they missed the tolerance"),
         ]
     }
 

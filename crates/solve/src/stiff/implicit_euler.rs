@@ -5,7 +5,7 @@ use quire_core::{About, Error, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Jacobian, Scheme, Stepper, baseline};
+use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, baseline};
 
 /// Options of `implicit-euler`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +14,8 @@ pub struct ImplicitEulerOptions {
     /// Steps from the start to the end.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub steps: u64,
+    /// Tolerances to which steps are chosen, `steps` being ignored; none by default. The error is that of a step done again as two halves.
+    pub adaptive: Option<Tolerance>,
     /// J.
     pub jacobian: Jacobian,
     /// An iteration that corrects no component by more than this part of the largest is the last.
@@ -26,7 +28,13 @@ pub struct ImplicitEulerOptions {
 
 impl Default for ImplicitEulerOptions {
     fn default() -> Self {
-        ImplicitEulerOptions { steps: 256, jacobian: Jacobian::Exact, tolerance: 1e-12, iterations: 100 }
+        ImplicitEulerOptions {
+            steps: 256,
+            adaptive: None,
+            jacobian: Jacobian::Exact,
+            tolerance: 1e-12,
+            iterations: 100,
+        }
     }
 }
 
@@ -46,8 +54,8 @@ impl Scheme for ImplicitEuler {
         "Where robustness is all that counts: order 1, L-stable.",
     );
 
-    fn plan(options: &ImplicitEulerOptions) -> (u64, Jacobian) {
-        (options.steps, options.jacobian)
+    fn plan(options: &ImplicitEulerOptions) -> Plan {
+        Plan { steps: options.steps, adaptive: options.adaptive, jacobian: options.jacobian }
     }
 
     fn new(options: &ImplicitEulerOptions) -> Result<Self> {
@@ -56,6 +64,10 @@ impl Scheme for ImplicitEuler {
 
     fn shifts(&self) -> Vec<f64> {
         vec![1.0]
+    }
+
+    fn order(&self) -> u32 {
+        1
     }
 
     fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>> {

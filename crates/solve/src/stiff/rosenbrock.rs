@@ -3,13 +3,15 @@
 //! In the form without products with J: with W = I/(γ h) - J,
 //!
 //! > W U_i = f(y + Σ a_ij U_j) + Σ_j (c_ij/h) U_j      y⁺ = y + Σ m_i U_i
+//!
+//! Steps to a tolerance take Σ e_i U_i, the difference from an embedded formula of one order less; for ROS2 that is y + h k_1.
 
 use nalgebra::DVector;
 use quire_core::{About, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Jacobian, Scheme, Stepper, baseline};
+use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, baseline};
 
 /// Options of `rosenbrock`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,13 +23,15 @@ pub struct RosenbrockOptions {
     /// Steps from the start to the end.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub steps: u64,
+    /// Tolerances to which steps are chosen, `steps` being ignored; none by default.
+    pub adaptive: Option<Tolerance>,
     /// J; ROS3 has order 3 with the exact one only.
     pub jacobian: Jacobian,
 }
 
 impl Default for RosenbrockOptions {
     fn default() -> Self {
-        RosenbrockOptions { order: 3, steps: 256, jacobian: Jacobian::Exact }
+        RosenbrockOptions { order: 3, steps: 256, adaptive: None, jacobian: Jacobian::Exact }
     }
 }
 
@@ -46,6 +50,8 @@ const GAMMA_3: f64 = 0.435_866_521_508_459;
 const C: [f64; 3] = [-1.015_617_108_387_770_2, 4.075_995_645_253_77, 9.207_679_429_833_08];
 /// m_i of ROS3.
 const M: [f64; 3] = [1.0, 6.169_794_704_382_825, -0.427_722_565_432_185_73];
+/// e_i of ROS3.
+const E: [f64; 3] = [0.5, -2.907_955_871_680_547, 0.223_540_698_978_115_7];
 
 impl Scheme for Rosenbrock {
     type Options = RosenbrockOptions;
@@ -56,8 +62,8 @@ impl Scheme for Rosenbrock {
         "The usual choice for stiff equations at low accuracy with an exact Jacobian; L-stable.",
     );
 
-    fn plan(options: &RosenbrockOptions) -> (u64, Jacobian) {
-        (options.steps, options.jacobian)
+    fn plan(options: &RosenbrockOptions) -> Plan {
+        Plan { steps: options.steps, adaptive: options.adaptive, jacobian: options.jacobian }
     }
 
     fn new(options: &RosenbrockOptions) -> Result<Self> {
@@ -68,23 +74,39 @@ impl Scheme for Rosenbrock {
         vec![if self.order == 2 { GAMMA_2 } else { GAMMA_3 }]
     }
 
+    fn order(&self) -> u32 {
+        self.order
+    }
+
     fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>> {
+        Ok(self.stages(at, y)?.0)
+    }
+
+    fn embedded(&self, at: &mut Stepper, y: &DVector<f64>) -> Option<Result<(DVector<f64>, DVector<f64>)>> {
+        Some(self.stages(at, y))
+    }
+}
+
+impl Rosenbrock {
+    /// y⁺, and its difference from the embedded formula.
+    fn stages(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<(DVector<f64>, DVector<f64>)> {
         let h = at.h;
+        let slope = at.slope(y);
         if self.order == 2 {
             // (I - γhJ) k_1 = f(y), (I - γhJ) k_2 = f(y + h k_1) - 2 k_1, y⁺ = y + 3/2 h k_1 + 1/2 h k_2.
-            let first = at.slope(y);
-            let k1 = at.solve(0, &first)?;
+            let k1 = at.solve(0, &slope)?;
             let second = at.slope(&(y + &k1 * h)) - &k1 * 2.0;
             let k2 = at.solve(0, &second)?;
-            return Ok(y + k1 * (1.5 * h) + k2 * (0.5 * h));
+            let error = (&k1 + &k2) * (0.5 * h);
+            return Ok((y + k1 * (1.5 * h) + k2 * (0.5 * h), error));
         }
         // W⁻¹ r = γ h (I - γhJ)⁻¹ r. Both later stages are at y + U_1.
         let scale = GAMMA_3 * h;
-        let slope = at.slope(y);
         let u1 = at.solve(0, &slope)? * scale;
         let later = at.slope(&(y + &u1));
         let u2 = at.solve(0, &(&later + &u1 * (C[0] / h)))? * scale;
         let u3 = at.solve(0, &(later + &u1 * (C[1] / h) + &u2 * (C[2] / h)))? * scale;
-        Ok(y + u1 * M[0] + u2 * M[1] + u3 * M[2])
+        let error = &u1 * E[0] + &u2 * E[1] + &u3 * E[2];
+        Ok((y + u1 * M[0] + u2 * M[1] + u3 * M[2], error))
     }
 }

@@ -23,7 +23,7 @@ use quire_core::{About, Error, Options, Paper, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Jacobian, Scheme, Stepper, baseline};
+use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, baseline};
 
 /// The paper.
 pub const PAPER: Paper = Paper {
@@ -214,13 +214,15 @@ pub struct MsRkTaseOptions {
     /// Steps from the start to the end.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub steps: u64,
+    /// Tolerances to which steps are chosen, `steps` being ignored; none by default. The error is that of a step done again as two halves.
+    pub adaptive: Option<Tolerance>,
     /// J.
     pub jacobian: Jacobian,
 }
 
 impl Default for MsRkTaseOptions {
     fn default() -> Self {
-        MsRkTaseOptions { order: 3, steps: 256, jacobian: Jacobian::Exact }
+        MsRkTaseOptions { order: 3, steps: 256, adaptive: None, jacobian: Jacobian::Exact }
     }
 }
 
@@ -239,13 +241,15 @@ pub struct SinglyOptions {
     /// Steps from the start to the end.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub steps: u64,
+    /// Tolerances to which steps are chosen, `steps` being ignored; none by default. The error is that of a step done again as two halves.
+    pub adaptive: Option<Tolerance>,
     /// J.
     pub jacobian: Jacobian,
 }
 
 impl Default for SinglyOptions {
     fn default() -> Self {
-        SinglyOptions { order: 3, alpha: None, steps: 256, jacobian: Jacobian::Exact }
+        SinglyOptions { order: 3, alpha: None, steps: 256, adaptive: None, jacobian: Jacobian::Exact }
     }
 }
 
@@ -261,26 +265,37 @@ pub struct ClassicalOptions {
     /// Steps from the start to the end.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub steps: u64,
+    /// Tolerances to which steps are chosen, `steps` being ignored; none by default. The error is that of a step done again as two halves.
+    pub adaptive: Option<Tolerance>,
     /// J.
     pub jacobian: Jacobian,
 }
 
 impl Default for ClassicalOptions {
     fn default() -> Self {
-        ClassicalOptions { order: 3, steps: 256, jacobian: Jacobian::Exact }
+        ClassicalOptions { order: 3, steps: 256, adaptive: None, jacobian: Jacobian::Exact }
     }
 }
 
 impl Options for ClassicalOptions {}
 
 /// The modified form.
-pub struct MsRkTase(Tableau);
+pub struct MsRkTase {
+    tableau: Tableau,
+    order: u32,
+}
 
 /// The singly form.
-pub struct SinglyRkTase(Tableau);
+pub struct SinglyRkTase {
+    tableau: Tableau,
+    order: u32,
+}
 
 /// The classical form.
-pub struct RkTase(Tableau);
+pub struct RkTase {
+    tableau: Tableau,
+    order: u32,
+}
 
 macro_rules! scheme {
     ($scheme:ident, $options:ident, $about:expr, |$set:ident| $tableau:expr) => {
@@ -289,20 +304,24 @@ macro_rules! scheme {
 
             const ABOUT: About = $about;
 
-            fn plan(options: &$options) -> (u64, Jacobian) {
-                (options.steps, options.jacobian)
+            fn plan(options: &$options) -> Plan {
+                Plan { steps: options.steps, adaptive: options.adaptive, jacobian: options.jacobian }
             }
 
             fn new($set: &$options) -> Result<Self> {
-                Ok($scheme($tableau))
+                Ok($scheme { tableau: $tableau, order: $set.order })
             }
 
             fn shifts(&self) -> Vec<f64> {
-                self.0.alphas.clone()
+                self.tableau.alphas.clone()
+            }
+
+            fn order(&self) -> u32 {
+                self.order
             }
 
             fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>> {
-                self.0.step(at, y)
+                self.tableau.step(at, y)
             }
         }
     };

@@ -289,6 +289,127 @@ fn references_agree_with_another_method() {
 }
 
 #[test]
+fn estimates_of_a_steps_error_fall_with_the_power_that_they_should() {
+    let problem =
+        InitialValue { equations: Box::new(Mild), start: DVector::from_row_slice(&[1.2, -0.4]), end: 2.0 };
+    fn estimate<S: Scheme>(problem: &InitialValue, set: serde_json::Value, h: f64) -> (f64, f64) {
+        let options = options::resolve(&[set.as_object().unwrap()]).unwrap();
+        let mut integrator = Integrator::<S>::new(problem, options).unwrap();
+        let found = integrator.estimate(problem, &problem.start, h).unwrap();
+        (found.error.norm(), found.power)
+    }
+    let check = |name: &str, at: &dyn Fn(f64) -> (f64, f64), expected: f64| {
+        let ((coarse, power), (fine, _)) = (at(0.01), at(0.005));
+        assert_eq!(power, expected, "{name}");
+        let observed = (coarse / fine).log2();
+        assert!((observed - expected).abs() < 0.1, "{name}: {observed}");
+    };
+    let order = |order: u32| serde_json::json!({ "order": order });
+    check("ros-2", &|h| estimate::<rosenbrock::Rosenbrock>(&problem, order(2), h), 2.0);
+    check("ros-3", &|h| estimate::<rosenbrock::Rosenbrock>(&problem, order(3), h), 3.0);
+    check("ms-2", &|h| estimate::<tase::MsRkTase>(&problem, order(2), h), 3.0);
+    check("ms-3", &|h| estimate::<tase::MsRkTase>(&problem, order(3), h), 4.0);
+    let none = serde_json::json!({});
+    check("euler", &|h| estimate::<implicit_euler::ImplicitEuler>(&problem, none.clone(), h), 2.0);
+    // Halving gives the error of the halves themselves.
+    let h = 0.02;
+    let exact = by(
+        "ms-rk-tase",
+        serde_json::json!({ "steps": 400 }),
+        &InitialValue { equations: Box::new(Mild), start: problem.start.clone(), end: h },
+    );
+    let mut euler = Integrator::<implicit_euler::ImplicitEuler>::new(&problem, Default::default()).unwrap();
+    let found = euler.estimate(&problem, &problem.start, h).unwrap();
+    // Their errors have opposite signs: y_1/2 - y_1 = -(its error - that of y_1).
+    let share = (&exact - &found.next).norm() / found.error.norm();
+    assert!((share - 1.0).abs() < 0.05, "{share}");
+}
+
+#[test]
+fn a_tolerance_is_kept_on_robertsons_reactions() {
+    let mut problem = Kind::Robertson.with(1.0);
+    // By Radau at a relative tolerance of 1e-12.
+    for (end, expected) in [
+        (40.0, [7.158_270_687_194e-1, 9.185_534_764_558e-6, 2.841_637_457_458e-1]),
+        (4e6, [5.168_096_014_931e-4, 2.068_294_491_227e-9, 9.994_831_883_302e-1]),
+    ] {
+        problem.end = end;
+        for (method, order, far) in [
+            ("rosenbrock", 2, 10.0),
+            ("rosenbrock", 3, 10.0),
+            ("ms-rk-tase", 2, 30.0),
+            ("implicit-euler", 1, 300.0),
+        ] {
+            let error = |relative: f64| {
+                let adaptive = serde_json::json!({ "relative": relative, "absolute": 1e-6 * relative });
+                let mut set = serde_json::json!({ "adaptive": adaptive });
+                if method != "implicit-euler" {
+                    set["order"] = order.into();
+                }
+                let found = by(method, set, &problem);
+                found.iter().zip(expected).map(|(a, b)| (a / b - 1.0).abs()).fold(0.0, f64::max)
+            };
+            let (loose, tight) = (error(1e-3), error(1e-5));
+            assert!(loose < far * 1e-3, "{method} {order} at {end}: {loose:e}");
+            assert!(tight < 3.0 * far * 1e-5 && tight < 0.2 * loose, "{method} {order} at {end}: {tight:e}");
+        }
+    }
+}
+
+#[test]
+fn steps_to_a_tolerance_survive_a_stop_at_any_of_them() {
+    let problem = Kind::VanDerPol.with(1.0);
+    for (method, set) in [
+        ("rosenbrock", serde_json::json!({ "adaptive": {} })),
+        ("ms-rk-tase", serde_json::json!({ "adaptive": {}, "order": 2 })),
+        ("implicit-euler", serde_json::json!({ "adaptive": { "relative": 1e-2 }, "jacobian": "frozen" })),
+    ] {
+        let entry = METHODS.iter().find(|entry| entry.name == method).unwrap();
+        let make = || (entry.make)(&problem, set.as_object().unwrap()).unwrap();
+        let whole = solve(&mut *make(), &problem, 100_000);
+        let mut solver = make();
+        let step = loop {
+            let step = solver.iterate(&problem).unwrap();
+            let saved = solver.save();
+            solver = make();
+            solver.restore(&saved).unwrap();
+            if step.done.is_some() {
+                break step;
+            }
+        };
+        assert_eq!(step.done.unwrap(), whole.reason, "{method}");
+        assert_eq!(solver.values(), whole.values, "{method}");
+        assert_eq!(solver.work(), whole.work, "{method}");
+        assert_eq!(solver.told(), {
+            let mut other = make();
+            solve(&mut *other, &problem, 100_000);
+            other.told()
+        });
+    }
+}
+
+#[test]
+fn a_step_that_cannot_be_short_enough_ends_the_run() {
+    struct Explosion;
+    impl Equations for Explosion {
+        fn slope(&self, y: &DVector<f64>) -> DVector<f64> {
+            y.map(|y| y * y)
+        }
+        fn jacobian(&self, y: &DVector<f64>) -> DMatrix<f64> {
+            DMatrix::from_element(1, 1, 2.0 * y[0])
+        }
+    }
+    // y = 1/(1 - t): there is no solution at 2.
+    let problem =
+        InitialValue { equations: Box::new(Explosion), start: DVector::from_row_slice(&[1.0]), end: 2.0 };
+    let entry = METHODS.iter().find(|entry| entry.name == "rosenbrock").unwrap();
+    let set = serde_json::json!({ "adaptive": {} });
+    let found = solve(&mut *(entry.make)(&problem, set.as_object().unwrap()).unwrap(), &problem, 100_000);
+    assert!(!found.is_converged(), "{}", found.reason);
+    assert!(found.reason.to_string().contains("1.0"), "{}", found.reason);
+}
+
+#[test]
 fn failures_are_reasons_and_bad_options_are_named() {
     let problem = Kind::VanDerPol.with(1.0);
     let entry = |name: &str| METHODS.iter().find(|entry| entry.name == name).unwrap();
