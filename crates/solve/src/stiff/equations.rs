@@ -79,38 +79,40 @@ impl Burgers {
         (12.0 * width * width, 12.0 * width)
     }
 
-    /// The matrix whose entry k places from the diagonal of column j is `entry(k, j)`.
-    fn circulant(&self, entry: impl Fn(usize, usize) -> f64) -> DMatrix<f64> {
+    /// `matrix <-` that whose entry k places from the diagonal of column j is `entry(k, j)`.
+    fn circulant(&self, matrix: &mut DMatrix<f64>, entry: impl Fn(usize, usize) -> f64) {
         let n = self.points;
-        let mut matrix = DMatrix::zeros(n, n);
+        matrix.fill(0.0);
         for i in 0..n {
             for k in 0..5 {
                 let j = (i + n + k - 2) % n;
                 matrix[(i, j)] += entry(k, j);
             }
         }
-        matrix
     }
 }
 
 impl Equations for Burgers {
-    fn slope(&self, u: &DVector<f64>) -> DVector<f64> {
+    fn slope(&self, u: &DVector<f64>, out: &mut DVector<f64>) {
         let n = self.points;
         let (second, first) = self.divisors();
-        DVector::from_fn(n, |i, _| {
+        for (i, out) in out.iter_mut().enumerate() {
             let at = |k: usize| u[(i + n + k - 2) % n];
-            (0..5).map(|k| DIFFUSION[k] / second * at(k) - DERIVATIVE[k] / first * 0.5 * at(k) * at(k)).sum()
-        })
+            let part = |k: usize| DIFFUSION[k] / second * at(k) - DERIVATIVE[k] / first * 0.5 * at(k) * at(k);
+            *out = (0..5).map(part).sum();
+        }
     }
 
-    fn jacobian(&self, u: &DVector<f64>) -> DMatrix<f64> {
+    fn jacobian(&self, u: &DVector<f64>, out: &mut DMatrix<f64>) {
         let (second, first) = self.divisors();
-        self.circulant(|k, j| DIFFUSION[k] / second - DERIVATIVE[k] / first * u[j])
+        self.circulant(out, |k, j| DIFFUSION[k] / second - DERIVATIVE[k] / first * u[j]);
     }
 
     fn linear_part(&self) -> Option<DMatrix<f64>> {
         let (second, _) = self.divisors();
-        Some(self.circulant(|k, _| DIFFUSION[k] / second))
+        let mut matrix = DMatrix::zeros(self.points, self.points);
+        self.circulant(&mut matrix, |k, _| DIFFUSION[k] / second);
+        Some(matrix)
     }
 }
 
@@ -148,12 +150,12 @@ impl Default for Linear {
 }
 
 impl Equations for Linear {
-    fn slope(&self, y: &DVector<f64>) -> DVector<f64> {
-        &self.matrix * y
+    fn slope(&self, y: &DVector<f64>, out: &mut DVector<f64>) {
+        self.matrix.mul_to(y, out);
     }
 
-    fn jacobian(&self, _y: &DVector<f64>) -> DMatrix<f64> {
-        self.matrix.clone()
+    fn jacobian(&self, _y: &DVector<f64>, out: &mut DMatrix<f64>) {
+        out.copy_from(&self.matrix);
     }
 }
 
@@ -163,13 +165,14 @@ pub struct VanDerPol;
 const STIFFNESS: f64 = 1e6;
 
 impl Equations for VanDerPol {
-    fn slope(&self, y: &DVector<f64>) -> DVector<f64> {
-        DVector::from_row_slice(&[y[1], STIFFNESS * ((1.0 - y[0] * y[0]) * y[1] - y[0])])
+    fn slope(&self, y: &DVector<f64>, out: &mut DVector<f64>) {
+        out.copy_from_slice(&[y[1], STIFFNESS * ((1.0 - y[0] * y[0]) * y[1] - y[0])]);
     }
 
-    fn jacobian(&self, y: &DVector<f64>) -> DMatrix<f64> {
+    fn jacobian(&self, y: &DVector<f64>, out: &mut DMatrix<f64>) {
         let (a, b) = (STIFFNESS * (-2.0 * y[0] * y[1] - 1.0), STIFFNESS * (1.0 - y[0] * y[0]));
-        DMatrix::from_row_slice(2, 2, &[0.0, 1.0, a, b])
+        // Column after column.
+        out.copy_from_slice(&[0.0, a, 1.0, b]);
     }
 }
 
@@ -177,15 +180,23 @@ impl Equations for VanDerPol {
 pub struct Robertson;
 
 impl Equations for Robertson {
-    fn slope(&self, y: &DVector<f64>) -> DVector<f64> {
+    fn slope(&self, y: &DVector<f64>, out: &mut DVector<f64>) {
         let (slow, fast, fastest) = (0.04 * y[0], 1e4 * y[1] * y[2], 3e7 * y[1] * y[1]);
-        DVector::from_row_slice(&[fast - slow, slow - fast - fastest, fastest])
+        out.copy_from_slice(&[fast - slow, slow - fast - fastest, fastest]);
     }
 
-    fn jacobian(&self, y: &DVector<f64>) -> DMatrix<f64> {
+    fn jacobian(&self, y: &DVector<f64>, out: &mut DMatrix<f64>) {
         let (a, b, c) = (1e4 * y[2], 1e4 * y[1], 6e7 * y[1]);
-        DMatrix::from_row_slice(3, 3, &[-0.04, a, b, 0.04, -a - c, -b, 0.0, c, 0.0])
+        // Column after column.
+        out.copy_from_slice(&[-0.04, 0.04, 0.0, a, -a - c, c, b, -b, 0.0]);
     }
+}
+
+/// f(y).
+fn slope(equations: &dyn Equations, y: &DVector<f64>) -> DVector<f64> {
+    let mut out = DVector::zeros(y.len());
+    equations.slope(y, &mut out);
+    out
 }
 
 impl Kind {
@@ -219,7 +230,7 @@ impl Kind {
                 let h = problem.end / f64::from(steps);
                 let mut y = problem.start.clone();
                 for _ in 0..steps {
-                    let f = |y: &DVector<f64>| problem.equations.slope(y);
+                    let f = |y: &DVector<f64>| slope(&*problem.equations, y);
                     let k1 = f(&y);
                     let k2 = f(&(&y + &k1 * (0.5 * h)));
                     let k3 = f(&(&y + &k2 * (0.5 * h)));

@@ -5,7 +5,7 @@ use quire_core::{About, Error, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, baseline};
+use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, Work, baseline};
 
 /// Options of `implicit-euler`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -70,14 +70,25 @@ impl Scheme for ImplicitEuler {
         1
     }
 
-    fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>> {
-        let mut next = y.clone();
+    fn step(
+        &self,
+        at: &mut Stepper,
+        y: &DVector<f64>,
+        work: &mut Work,
+        next: &mut DVector<f64>,
+    ) -> Result<()> {
+        let [correction] = work.vectors();
+        next.copy_from(y);
         for _ in 0..self.options.iterations {
-            let miss = y + at.slope(&next) * at.h - &next;
-            let correction = at.solve(0, &miss)?;
-            next += &correction;
+            // y + h f(next) - next.
+            at.slope(next, correction);
+            *correction *= at.h;
+            *correction += y;
+            *correction -= &*next;
+            at.solve(0, correction)?;
+            *next += &*correction;
             if correction.amax() <= self.options.tolerance * next.amax().max(1e-300) {
-                return Ok(next);
+                return Ok(());
             }
         }
         Err(Error::Diverged(format!(

@@ -26,11 +26,11 @@ use crate::solver::{Make, Method, Solver, Step, entry};
 
 /// An autonomous system.
 pub trait Equations: Send + Sync {
-    /// f(y).
-    fn slope(&self, y: &DVector<f64>) -> DVector<f64>;
+    /// `out <- f(y)`.
+    fn slope(&self, y: &DVector<f64>, out: &mut DVector<f64>);
 
-    /// Its Jacobian.
-    fn jacobian(&self, y: &DVector<f64>) -> DMatrix<f64>;
+    /// `out <-` the Jacobian of f at y.
+    fn jacobian(&self, y: &DVector<f64>, out: &mut DMatrix<f64>);
 
     /// The matrix of its stiff linear part, if it has one.
     fn linear_part(&self) -> Option<DMatrix<f64>> {
@@ -106,18 +106,48 @@ pub trait Scheme: Send + Sized + 'static {
     /// The order p: an error of h^(p + 1) in a step.
     fn order(&self) -> u32;
 
-    /// y(t + h) from y(t).
+    /// `next <- y(t + h)` from y = y(t), with vectors of the same length in `work` for what is in between.
     ///
     /// # Errors
     /// A step that comes to no end.
-    fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>>;
+    fn step(
+        &self,
+        at: &mut Stepper,
+        y: &DVector<f64>,
+        work: &mut Work,
+        next: &mut DVector<f64>,
+    ) -> Result<()>;
 
-    /// y(t + h) and its difference from an embedded formula of order p - 1, if the scheme has one.
-    ///
-    /// # Errors
-    /// As those of [`Scheme::step`].
-    fn embedded(&self, _at: &mut Stepper, _y: &DVector<f64>) -> Option<Result<(DVector<f64>, DVector<f64>)>> {
-        None
+    /// `error <-` the difference from an embedded formula of order p - 1, from what the step of length h has left in `work`; false if the scheme has
+    /// none.
+    fn embedded(&self, _h: f64, _work: &Work, _error: &mut DVector<f64>) -> bool {
+        false
+    }
+}
+
+/// Vectors that a scheme works with.
+pub struct Work {
+    length: usize,
+    vectors: Vec<DVector<f64>>,
+}
+
+impl Work {
+    /// `N` vectors, which hold whatever was left in them.
+    pub fn vectors<const N: usize>(&mut self) -> &mut [DVector<f64>; N] {
+        self.at_least(N).first_chunk_mut().expect("there are so many")
+    }
+
+    /// The vectors so far.
+    pub fn held(&self) -> &[DVector<f64>] {
+        &self.vectors
+    }
+
+    /// `count` vectors or more.
+    pub fn at_least(&mut self, count: usize) -> &mut [DVector<f64>] {
+        while self.vectors.len() < count {
+            self.vectors.push(DVector::zeros(self.length));
+        }
+        &mut self.vectors
     }
 }
 
@@ -138,20 +168,21 @@ pub struct Stepper<'a> {
 }
 
 impl Stepper<'_> {
-    /// f(y).
-    pub fn slope(&mut self, y: &DVector<f64>) -> DVector<f64> {
+    /// `out <- f(y)`.
+    pub fn slope(&mut self, y: &DVector<f64>, out: &mut DVector<f64>) {
         self.counts.slopes += 1;
-        self.equations.slope(y)
+        self.equations.slope(y, out);
     }
 
-    /// (I - h α J)⁻¹ w with the α of this number.
+    /// `w <- (I - h α J)⁻¹ w` with the α of this number.
     ///
     /// # Errors
     /// A singular matrix.
-    pub fn solve(&mut self, which: usize, w: &DVector<f64>) -> Result<DVector<f64>> {
+    pub fn solve(&mut self, which: usize, w: &mut DVector<f64>) -> Result<()> {
         self.counts.solves += 1;
-        self.factors[which]
-            .solve(w)
+        let is_regular = self.factors[which].solve_mut(w);
+        is_regular
+            .then_some(())
             .ok_or_else(|| Error::Diverged("I - hαJ is singular: take other steps".into()))
     }
 }
@@ -162,14 +193,27 @@ pub struct Integrator<S: Scheme> {
     scheme: S,
     shifts: Vec<f64>,
     place: Place,
+    /// Where it stands, and after the step that is being tried.
+    y: DVector<f64>,
+    next: DVector<f64>,
+    /// The estimate of that step's error.
+    error: DVector<f64>,
+    /// The end of the whole step, and the middle of the two halves.
+    whole: DVector<f64>,
+    middle: DVector<f64>,
+    work: Work,
     /// J at the place, or the frozen one.
-    jacobian: Option<DMatrix<f64>>,
+    jacobian: DMatrix<f64>,
+    has_jacobian: bool,
+    jacobian_here: DMatrix<f64>,
     /// The factors of steps of some length with that J.
-    factors: Option<(f64, Vec<Factors>)>,
+    factors: Vec<Factors>,
+    factors_of: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Place {
+    /// Where it stands; filled in only while it is saved.
     y: Vec<f64>,
     time: f64,
     /// The length of the next step that a tolerance has chosen, 0 before the first one.
@@ -187,123 +231,119 @@ impl<S: Scheme> Method<InitialValue> for Integrator<S> {
     fn new(problem: &InitialValue, options: S::Options) -> Result<Self> {
         options::check(&options)?;
         let scheme = S::new(&options)?;
-        let y = problem.start.as_slice().to_vec();
+        let y = problem.start.clone();
+        let n = y.len();
+        let zeros = || DVector::zeros(n);
         Ok(Integrator {
             plan: S::plan(&options),
             shifts: scheme.shifts(),
             scheme,
-            place: Place { y, time: 0.0, length: 0.0, steps: 0, counts: Counts::default() },
-            jacobian: None,
-            factors: None,
+            place: Place { y: Vec::new(), time: 0.0, length: 0.0, steps: 0, counts: Counts::default() },
+            y,
+            next: zeros(),
+            error: zeros(),
+            whole: zeros(),
+            middle: zeros(),
+            work: Work { length: n, vectors: Vec::new() },
+            jacobian: DMatrix::zeros(n, n),
+            has_jacobian: false,
+            jacobian_here: DMatrix::zeros(n, n),
+            factors: Vec::new(),
+            factors_of: None,
         })
     }
 }
 
-/// A step whose error is known.
-struct Estimate {
-    /// y at its end.
-    next: DVector<f64>,
-    error: DVector<f64>,
-    /// The power of the step's length that the error falls with.
-    power: f64,
+/// Which vectors a step goes between.
+#[derive(Clone, Copy)]
+enum Leg {
+    /// From y to `next`.
+    Whole,
+    /// From y to `middle`.
+    FirstHalf,
+    /// From `middle` to `next`.
+    SecondHalf,
 }
 
 impl<S: Scheme> Integrator<S> {
-    /// Makes sure that J and the factors for a step of this length are at hand.
-    fn prepare(&mut self, equations: &dyn Equations, start: &DVector<f64>, y: &DVector<f64>, h: f64) {
+    /// A step of length h, with J and the factors that it needs.
+    fn step(&mut self, problem: &InitialValue, h: f64, leg: Leg) -> Result<()> {
         let Integrator { plan, shifts, place, jacobian, factors, .. } = self;
-        let jacobian = jacobian.get_or_insert_with(|| match plan.jacobian {
-            Jacobian::Exact => equations.jacobian(y),
-            Jacobian::Frozen => equations.linear_part().unwrap_or_else(|| equations.jacobian(start)),
-        });
-        if factors.as_ref().is_some_and(|(of, _)| *of == h) {
-            return;
+        let equations = &*problem.equations;
+        let (y, next) = match leg {
+            Leg::Whole => (&self.y, &mut self.next),
+            Leg::FirstHalf => (&self.y, &mut self.middle),
+            Leg::SecondHalf => (&self.middle, &mut self.next),
+        };
+        if !self.has_jacobian {
+            match (plan.jacobian, equations.linear_part()) {
+                (Jacobian::Exact, _) => equations.jacobian(y, jacobian),
+                (Jacobian::Frozen, Some(part)) => *jacobian = part,
+                (Jacobian::Frozen, None) => equations.jacobian(&problem.start, jacobian),
+            }
+            self.has_jacobian = true;
         }
-        // A run of equal steps that is resumed makes the factors of a frozen J anew; they count once.
-        let again = plan.adaptive.is_none() && plan.jacobian == Jacobian::Frozen && place.steps > 0;
-        if !again {
-            place.counts.factorizations += shifts.len() as u64;
+        if self.factors_of != Some(h) {
+            // A run of equal steps that is resumed makes the factors of a frozen J anew; they count once.
+            let again = plan.adaptive.is_none() && plan.jacobian == Jacobian::Frozen && place.steps > 0;
+            if !again {
+                place.counts.factorizations += shifts.len() as u64;
+            }
+            factors.clear();
+            factors.extend(shifts.iter().map(|alpha| shifted(jacobian, h * alpha).lu()));
+            self.factors_of = Some(h);
         }
-        *factors = Some((h, shifts.iter().map(|alpha| shifted(jacobian, h * alpha).lu()).collect()));
-    }
-
-    /// `work` with everything that a step of this length from y needs.
-    fn at<T>(
-        &mut self,
-        problem: &InitialValue,
-        y: &DVector<f64>,
-        h: f64,
-        work: impl FnOnce(&S, &mut Stepper) -> T,
-    ) -> T {
-        self.prepare(&*problem.equations, &problem.start, y, h);
-        let jacobian = self.jacobian.as_ref().expect("it was made above");
-        let (_, factors) = self.factors.as_ref().expect("they were made above");
-        let counts = &mut self.place.counts;
-        work(&self.scheme, &mut Stepper { equations: &*problem.equations, h, factors, jacobian, counts })
+        let mut at = Stepper { equations, h, factors, jacobian, counts: &mut place.counts };
+        self.scheme.step(&mut at, y, &mut self.work, next)
     }
 
     /// Forgets J where it belongs to a place that was left.
     fn leave(&mut self) {
         if self.plan.jacobian == Jacobian::Exact {
-            (self.jacobian, self.factors) = (None, None);
+            (self.has_jacobian, self.factors_of) = (false, None);
         }
     }
 
-    /// A step of length h from y.
-    fn estimate(&mut self, problem: &InitialValue, y: &DVector<f64>, h: f64) -> Result<Estimate> {
+    /// A step of length h with an estimate of its error; returns the power of h that the estimate falls with.
+    fn estimated_step(&mut self, problem: &InitialValue, h: f64) -> Result<f64> {
         let order = f64::from(self.scheme.order());
         // Whatever was done before, a step to a tolerance factorizes: a resumed run is to count as many.
-        self.factors = None;
-        if let Some(found) = self.at(problem, y, h, |scheme, at| scheme.embedded(at, y)) {
-            let (next, error) = found?;
-            return Ok(Estimate { next, error, power: order });
+        self.factors_of = None;
+        self.step(problem, h, Leg::Whole)?;
+        if self.scheme.embedded(h, &self.work, &mut self.error) {
+            return Ok(order);
         }
-        let whole = self.at(problem, y, h, |scheme, at| scheme.step(at, y))?;
-        let here = self.jacobian.clone();
-        let middle = self.at(problem, y, 0.5 * h, |scheme, at| scheme.step(at, y))?;
+        self.whole.copy_from(&self.next);
+        self.step(problem, 0.5 * h, Leg::FirstHalf)?;
+        // J at y is kept, should the step be done again.
+        self.jacobian_here.copy_from(&self.jacobian);
         self.leave();
-        let end = self.at(problem, &middle, 0.5 * h, |scheme, at| scheme.step(at, &middle));
-        // Back to J at y, should the step be done again.
-        self.jacobian = here;
-        let end = end?;
-        let error = (&end - whole) / (order.exp2() - 1.0);
-        Ok(Estimate { next: end, error, power: order + 1.0 })
+        let end = self.step(problem, 0.5 * h, Leg::SecondHalf);
+        self.jacobian.copy_from(&self.jacobian_here);
+        end?;
+        self.error.copy_from(&self.next);
+        self.error -= &self.whole;
+        self.error /= order.exp2() - 1.0;
+        Ok(order + 1.0)
     }
 
-    /// An equal step: y at its end.
-    fn equal_step(&mut self, problem: &InitialValue, y: &DVector<f64>) -> Result<DVector<f64>> {
-        let h = problem.end / self.plan.steps as f64;
-        let next = self.at(problem, y, h, |scheme, at| scheme.step(at, y))?;
-        if next.iter().any(|y| !y.is_finite()) {
-            let steps = self.place.steps + 1;
-            return Err(Error::Diverged(format!("the solution is no longer finite after {steps} steps")));
-        }
-        self.place.time = problem.end * ((self.place.steps + 1) as f64 / self.plan.steps as f64);
-        Ok(next)
-    }
-
-    /// A step to the tolerance: y at its end, or nothing if it has to be done again.
-    fn adaptive_step(
-        &mut self,
-        problem: &InitialValue,
-        y: &DVector<f64>,
-        tolerance: Tolerance,
-    ) -> Result<Option<DVector<f64>>> {
+    /// A step to the tolerance; false if it has to be done again.
+    fn adaptive_step(&mut self, problem: &InitialValue, tolerance: Tolerance) -> Result<bool> {
         if self.place.length == 0.0 {
             self.place.counts.slopes += 1;
-            let slope = problem.equations.slope(y);
-            self.place.length = tolerance.first_step(y, &slope, problem.end);
+            problem.equations.slope(&self.y, &mut self.next);
+            self.place.length = tolerance.first_step(&self.y, &self.next, problem.end);
         }
         let left = problem.end - self.place.time;
         // No sliver is left for the last step.
         let h = if self.place.length * 1.000_001 >= left { left } else { self.place.length };
-        let (length, failure) = match self.estimate(problem, y, h) {
-            Ok(Estimate { next, error, power }) => {
-                let norm = tolerance.norm(&error, y, &next);
+        let (length, failure) = match self.estimated_step(problem, h) {
+            Ok(power) => {
+                let norm = tolerance.norm(&self.error, &self.y, &self.next);
                 if norm <= 1.0 {
                     self.place.length = h * control::growth(norm, power);
                     self.place.time = if h == left { problem.end } else { self.place.time + h };
-                    return Ok(Some(next));
+                    return Ok(true);
                 }
                 (h * if norm.is_finite() { control::growth(norm, power) } else { 0.2 }, None)
             }
@@ -313,7 +353,7 @@ impl<S: Scheme> Integrator<S> {
         self.place.length = length;
         let time = self.place.time;
         if time + length > time {
-            return Ok(None);
+            return Ok(false);
         }
         let why = failure.map(|error| format!(": {error}")).unwrap_or_default();
         Err(Error::Diverged(format!("no step from time {time:.6} is short enough{why}")))
@@ -329,13 +369,21 @@ fn shifted(jacobian: &DMatrix<f64>, a: f64) -> DMatrix<f64> {
 
 impl<S: Scheme> Solver<InitialValue> for Integrator<S> {
     fn iterate(&mut self, problem: &InitialValue) -> Result<Step> {
-        let y = DVector::from_column_slice(&self.place.y);
-        let next = match self.plan.adaptive {
-            None => Some(self.equal_step(problem, &y)?),
-            Some(tolerance) => self.adaptive_step(problem, &y, tolerance)?,
+        let is_taken = match self.plan.adaptive {
+            None => {
+                self.step(problem, problem.end / self.plan.steps as f64, Leg::Whole)?;
+                if self.next.iter().any(|y| !y.is_finite()) {
+                    let steps = self.place.steps + 1;
+                    let problem = format!("the solution is no longer finite after {steps} steps");
+                    return Err(Error::Diverged(problem));
+                }
+                self.place.time = problem.end * ((self.place.steps + 1) as f64 / self.plan.steps as f64);
+                true
+            }
+            Some(tolerance) => self.adaptive_step(problem, tolerance)?,
         };
-        if let Some(next) = next {
-            self.place.y.copy_from_slice(next.as_slice());
+        if is_taken {
+            std::mem::swap(&mut self.y, &mut self.next);
             self.place.steps += 1;
             self.leave();
         }
@@ -349,7 +397,7 @@ impl<S: Scheme> Solver<InitialValue> for Integrator<S> {
     }
 
     fn values(&self) -> Vec<f64> {
-        self.place.y.clone()
+        self.y.as_slice().to_vec()
     }
 
     fn work(&self) -> f64 {
@@ -366,12 +414,13 @@ impl<S: Scheme> Solver<InitialValue> for Integrator<S> {
     }
 
     fn save(&self) -> Vec<u8> {
-        state::encode(S::ABOUT.name, &self.place)
+        state::encode(S::ABOUT.name, &Place { y: self.values(), ..self.place.clone() })
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
         self.place = state::decode(S::ABOUT.name, saved)?;
-        (self.jacobian, self.factors) = (None, None);
+        self.y = DVector::from_vec(std::mem::take(&mut self.place.y));
+        (self.has_jacobian, self.factors_of) = (false, None);
         Ok(())
     }
 }

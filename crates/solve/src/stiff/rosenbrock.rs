@@ -11,7 +11,7 @@ use quire_core::{About, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, baseline};
+use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, Work, baseline};
 
 /// Options of `rosenbrock`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -78,35 +78,55 @@ impl Scheme for Rosenbrock {
         self.order
     }
 
-    fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>> {
-        Ok(self.stages(at, y)?.0)
+    fn step(
+        &self,
+        at: &mut Stepper,
+        y: &DVector<f64>,
+        work: &mut Work,
+        next: &mut DVector<f64>,
+    ) -> Result<()> {
+        let h = at.h;
+        if self.order == 2 {
+            // (I - γhJ) k_1 = f(y), (I - γhJ) k_2 = f(y + h k_1) - 2 k_1, y⁺ = y + 3/2 h k_1 + 1/2 h k_2.
+            let [k1, k2] = work.vectors();
+            at.slope(y, k1);
+            at.solve(0, k1)?;
+            combine(next, y, [(h, &*k1)]);
+            at.slope(next, k2);
+            k2.axpy(-2.0, k1, 1.0);
+            at.solve(0, k2)?;
+            combine(next, y, [(1.5 * h, &*k1), (0.5 * h, &*k2)]);
+            return Ok(());
+        }
+        // W⁻¹ r = γ h (I - γhJ)⁻¹ r. Both later stages are at y + U_1.
+        let [u1, u2, u3] = work.vectors();
+        let scale = GAMMA_3 * h;
+        at.slope(y, u1);
+        at.solve(0, u1)?;
+        *u1 *= scale;
+        combine(next, y, [(1.0, &*u1)]);
+        at.slope(next, u3);
+        combine(u2, u3, [(C[0] / h, &*u1)]);
+        at.solve(0, u2)?;
+        *u2 *= scale;
+        u3.axpy(C[1] / h, u1, 1.0);
+        u3.axpy(C[2] / h, u2, 1.0);
+        at.solve(0, u3)?;
+        *u3 *= scale;
+        combine(next, y, [(M[0], &*u1), (M[1], &*u2), (M[2], &*u3)]);
+        Ok(())
     }
 
-    fn embedded(&self, at: &mut Stepper, y: &DVector<f64>) -> Option<Result<(DVector<f64>, DVector<f64>)>> {
-        Some(self.stages(at, y))
+    fn embedded(&self, h: f64, work: &Work, error: &mut DVector<f64>) -> bool {
+        error.fill(0.0);
+        let factors: &[f64] = if self.order == 2 { &[0.5 * h, 0.5 * h] } else { &E };
+        work.held().iter().zip(factors).for_each(|(stage, factor)| error.axpy(*factor, stage, 1.0));
+        true
     }
 }
 
-impl Rosenbrock {
-    /// y⁺, and its difference from the embedded formula.
-    fn stages(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<(DVector<f64>, DVector<f64>)> {
-        let h = at.h;
-        let slope = at.slope(y);
-        if self.order == 2 {
-            // (I - γhJ) k_1 = f(y), (I - γhJ) k_2 = f(y + h k_1) - 2 k_1, y⁺ = y + 3/2 h k_1 + 1/2 h k_2.
-            let k1 = at.solve(0, &slope)?;
-            let second = at.slope(&(y + &k1 * h)) - &k1 * 2.0;
-            let k2 = at.solve(0, &second)?;
-            let error = (&k1 + &k2) * (0.5 * h);
-            return Ok((y + k1 * (1.5 * h) + k2 * (0.5 * h), error));
-        }
-        // W⁻¹ r = γ h (I - γhJ)⁻¹ r. Both later stages are at y + U_1.
-        let scale = GAMMA_3 * h;
-        let u1 = at.solve(0, &slope)? * scale;
-        let later = at.slope(&(y + &u1));
-        let u2 = at.solve(0, &(&later + &u1 * (C[0] / h)))? * scale;
-        let u3 = at.solve(0, &(later + &u1 * (C[1] / h) + &u2 * (C[2] / h)))? * scale;
-        let error = &u1 * E[0] + &u2 * E[1] + &u3 * E[2];
-        Ok((y + u1 * M[0] + u2 * M[1] + u3 * M[2], error))
-    }
+/// `out <- y + Σ factor * vector`.
+fn combine<const N: usize>(out: &mut DVector<f64>, y: &DVector<f64>, terms: [(f64, &DVector<f64>); N]) {
+    out.copy_from(y);
+    terms.into_iter().for_each(|(factor, vector)| out.axpy(factor, vector, 1.0));
 }

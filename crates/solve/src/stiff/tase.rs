@@ -23,7 +23,7 @@ use quire_core::{About, Error, Options, Paper, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, baseline};
+use super::{Jacobian, Plan, Scheme, Stepper, Tolerance, Work, baseline};
 
 /// The paper.
 pub const PAPER: Paper = Paper {
@@ -55,36 +55,45 @@ pub enum Filter {
 }
 
 impl Tableau {
-    /// y(t + h).
+    /// `next <- y(t + h)`.
     ///
     /// # Errors
     /// A singular I - h α J.
-    pub fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>> {
-        let mut slopes: Vec<DVector<f64>> = Vec::with_capacity(self.b.len());
-        for (row, filter) in self.a.iter().zip(&self.filters) {
-            let mut stage = y.clone();
-            row.iter().zip(&slopes).filter(|(a, _)| **a != 0.0).for_each(|(a, k)| stage.axpy(*a, k, 1.0));
-            let w = at.slope(&stage) * at.h;
-            let mut k = DVector::zeros(y.len());
+    pub fn step(
+        &self,
+        at: &mut Stepper,
+        y: &DVector<f64>,
+        work: &mut Work,
+        next: &mut DVector<f64>,
+    ) -> Result<()> {
+        let [w, power, slopes @ ..] = work.at_least(2 + self.b.len()) else { unreachable!("at least two") };
+        for (i, (row, filter)) in self.a.iter().zip(&self.filters).enumerate() {
+            let (slopes, later) = slopes.split_at_mut(i);
+            let k = &mut later[0];
+            next.copy_from(y);
+            row.iter().zip(&*slopes).filter(|(a, _)| **a != 0.0).for_each(|(a, k)| next.axpy(*a, k, 1.0));
+            at.slope(next, w);
+            *w *= at.h;
+            k.fill(0.0);
             match filter {
                 Filter::Powers(betas) => {
-                    let mut power = w;
                     for beta in betas {
-                        power = at.solve(0, &power)?;
-                        k.axpy(*beta, &power, 1.0);
+                        at.solve(0, w)?;
+                        k.axpy(*beta, w, 1.0);
                     }
                 }
                 Filter::Sum(gammas) => {
                     for (which, gamma) in gammas.iter().enumerate() {
-                        k.axpy(*gamma, &at.solve(which, &w)?, 1.0);
+                        power.copy_from(w);
+                        at.solve(which, power)?;
+                        k.axpy(*gamma, power, 1.0);
                     }
                 }
             }
-            slopes.push(k);
         }
-        let mut next = y.clone();
-        self.b.iter().zip(&slopes).for_each(|(b, k)| next.axpy(*b, k, 1.0));
-        Ok(next)
+        next.copy_from(y);
+        self.b.iter().zip(&*slopes).for_each(|(b, k)| next.axpy(*b, k, 1.0));
+        Ok(())
     }
 
     /// R(z): the step for y' = λ y with h λ = z and J = λ. With `at_infinity`, its limit for z to infinity.
@@ -320,8 +329,14 @@ macro_rules! scheme {
                 self.order
             }
 
-            fn step(&self, at: &mut Stepper, y: &DVector<f64>) -> Result<DVector<f64>> {
-                self.tableau.step(at, y)
+            fn step(
+                &self,
+                at: &mut Stepper,
+                y: &DVector<f64>,
+                work: &mut Work,
+                next: &mut DVector<f64>,
+            ) -> Result<()> {
+                self.tableau.step(at, y, work, next)
             }
         }
     };
