@@ -13,6 +13,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -74,6 +75,19 @@ def environment(topic):
         subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", requirements], check=True)
         stamp.write_text(requirements.read_text())
     return python
+
+
+def build_peer(name):
+    """Builds the peer that is a Rust program, `peers/<name>/`, and returns the path of its program."""
+    note(f"building {name} (cargo build --release) ...")
+    folder, target = HERE / "peers" / name, target_folder() / "peers"
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", target], cwd=folder, check=True)
+    return target / "release" / f"{name}-peer"
+
+
+def locked_version(name):
+    """The version of the crate that the peer of its name is built with."""
+    return tomllib.loads((HERE / "peers" / name / "Cargo.toml").read_text())["dependencies"][name]["version"].lstrip("=")
 
 
 def repository(name, commit):

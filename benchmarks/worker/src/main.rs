@@ -12,8 +12,10 @@
 mod environments;
 mod learners;
 mod networks;
+mod optimizers;
 mod rank;
 mod replay;
+mod solvers;
 mod tables;
 mod work;
 
@@ -32,6 +34,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn works() -> Vec<Work> {
     [
         networks::works(),
+        optimizers::works(),
+        solvers::works(),
         environments::works(),
         replay::works(),
         tables::works(),

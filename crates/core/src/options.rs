@@ -32,6 +32,10 @@
 //! );
 //! ```
 
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
@@ -62,7 +66,7 @@ impl Options for NoOptions {}
 
 /// Lays `layers` over the defaults, later layers winning, and checks names, types, ranges and relations.
 pub fn resolve<O: Options>(layers: &[&OptionMap]) -> Result<O> {
-    let schema = OptionSchema::of::<O>();
+    let schema = known_schema::<O>();
     let mut value = schema.defaults.clone();
     for layer in layers {
         schema.overlay(&mut value, layer)?;
@@ -75,11 +79,24 @@ pub fn resolve<O: Options>(layers: &[&OptionMap]) -> Result<O> {
 
 /// Checks ranges and relations of options made in Rust. Every method's `new` calls it.
 pub fn check<O: Options>(options: &O) -> Result<()> {
-    let schema = OptionSchema::of::<O>();
+    let schema = known_schema::<O>();
     let Value::Object(mut fields) = to_value(options) else { unreachable!("options are a struct") };
     let copy = fields.clone();
     schema.overlay(&mut fields, &copy)?;
     options.validate()
+}
+
+/// The schema of `O`, written once: that takes longer than some small problem that is solved a million times.
+fn known_schema<O: Options>() -> Arc<OptionSchema> {
+    static KNOWN: LazyLock<Mutex<HashMap<TypeId, Arc<OptionSchema>>>> = LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(schema) = known().get(&TypeId::of::<O>()) {
+        return schema.clone();
+    }
+    // Written without the lock, since defaults may be made by looking at other options.
+    let schema = Arc::new(OptionSchema::of::<O>());
+    known().insert(TypeId::of::<O>(), schema.clone());
+    schema
 }
 
 /// All options with their values, for logs, manifests and stores.

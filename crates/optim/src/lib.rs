@@ -54,6 +54,7 @@ pub mod refinement;
 pub mod rmsprop;
 pub mod schedule;
 pub mod sgd;
+mod symmetric;
 
 pub use quire_kernels::Float;
 

@@ -1,8 +1,23 @@
 //! Plain loops over vectors, for all families.
 
+use quire_kernels::loops::sum_of;
+use quire_kernels::{Float, multiversion};
+
 /// The scalar product.
 pub fn dot(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(x, y)| x * y).sum()
+}
+
+multiversion! {
+    /// [`dot`] with its sum in lanes: several times as fast on long vectors, and with other last bits.
+    pub fn dot_in_lanes[F: Float](x: &[F], y: &[F]) -> F |simd| {
+        sum_of([x, y], |[x, y]| x * y)
+    }
+
+    /// [`add_scaled`] with the widest registers, to the same bits.
+    pub fn add_scaled_in_lanes[F: Float](a: F, x: &[F], y: &mut [F]) |simd| {
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y += a * x);
+    }
 }
 
 /// The Euclidean norm.

@@ -14,10 +14,8 @@ use quire_kernels::pool::{Parts, Pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::symmetric::{block_rows, symmetric_product};
 use crate::{Float, global_norm};
-
-/// Rows of a block of a product: what a thread does at one time.
-const BLOCK: usize = 96;
 
 /// Where the singular values start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -121,61 +119,29 @@ impl<F: Float> Orthogonalizer<F> {
             let factor = F::from_f64(1.0 / (global_norm(x) + self.epsilon));
             x.iter_mut().for_each(|x| *x *= factor);
         }
-        symmetric_product(&self.pool, x, [m, n], gram);
+        symmetric_product(&self.pool, Matrix::new(x, n), [m, n], gram);
         if index == 0 && self.normalization == Normalization::Rows {
             scale_rows(x, gram, [m, n], F::from_f64(self.epsilon), &mut self.factors);
         }
-        symmetric_product(&self.pool, gram, [m, m], square);
+        symmetric_product(&self.pool, Matrix::new(gram, m), [m, m], square);
         let [a, b, c] = self.rows[index].map(F::from_f64);
-        for (g, &s) in gram.iter_mut().zip(&*square) {
-            *g = b * *g + c * s;
-        }
-        let parts = Parts::new(next);
-        self.pool.run(m.div_ceil(BLOCK), |block| {
-            let (first, rows) = rows_of_block(block, m);
+        let rows = block_rows(m, if self.pool.threads() == 1 { 1 } else { 2 * self.pool.threads() });
+        let (parts, grams) = (Parts::new(next), Parts::new(gram));
+        self.pool.run(m.div_ceil(rows), |block| {
+            let first = block * rows;
+            let rows = rows.min(m - first);
             // SAFETY: blocks have rows of their own.
-            let next = unsafe { parts.part(first * n, rows * n) };
+            let (next, gram) = unsafe { (parts.part(first * n, rows * n), grams.part(first * m, rows * m)) };
+            for (g, &s) in gram.iter_mut().zip(&square[first * m..]) {
+                *g = b * *g + c * s;
+            }
             for (next, &x) in next.iter_mut().zip(&x[first * n..]) {
                 *next = a * x;
             }
-            let left = Matrix::new(&gram[first * m..], m);
-            gemm::product([rows, n, m], next, n, true, left, Matrix::new(x, n), |_, _, _, _, _| ());
+            let (left, right) = (Matrix::new(gram, m), Matrix::new(x, n));
+            gemm::product([rows, n, m], next, n, true, left, right, |_, _, _, _, _| ());
         });
         x.copy_from_slice(next);
-    }
-}
-
-fn rows_of_block(block: usize, m: usize) -> (usize, usize) {
-    let first = block * BLOCK;
-    (first, BLOCK.min(m - first))
-}
-
-/// `out <- x xᵀ` for `x` of `m` rows and `n` columns: what lies left of the diagonal is computed, the rest copied.
-fn symmetric_product<F: Float>(pool: &Pool, x: &[F], [m, n]: [usize; 2], out: &mut [F]) {
-    let blocks = m.div_ceil(BLOCK);
-    let parts = Parts::new(out);
-    pool.run(blocks, |block| {
-        // The long blocks first, so that no thread is left alone with one.
-        let (first, rows) = rows_of_block(blocks - 1 - block, m);
-        let columns = first + rows;
-        // SAFETY: blocks have rows of their own.
-        let out = unsafe { parts.part(first * m, rows * m) };
-        let left = Matrix::new(&x[first * n..], n);
-        gemm::product(
-            [rows, columns, n],
-            out,
-            m,
-            false,
-            left,
-            Matrix::new(x, n).transposed(),
-            |_, _, _, _, _| (),
-        );
-    });
-    for i in 0..m {
-        let (above, row) = out.split_at_mut(i * m);
-        for (j, &entry) in row[..i].iter().enumerate() {
-            above[j * m + i] = entry;
-        }
     }
 }
 
@@ -254,7 +220,7 @@ mod tests {
         for (seed, [m, n]) in [[3, 7], [20, 20], [40, 41]].into_iter().enumerate() {
             let mut x = normal(seed as u64, m * n);
             let mut gram = vec![0.0; m * m];
-            symmetric_product(&Pool::new(1), &x, [m, n], &mut gram);
+            symmetric_product(&Pool::new(1), Matrix::new(&x, n), [m, n], &mut gram);
             scale_rows(&mut x, &mut gram, [m, n], 1e-7, &mut Vec::new());
             assert!(DMatrix::from_row_slice(m, n, &x).svd(false, false).singular_values[0] <= 1.0 + 1e-12);
         }

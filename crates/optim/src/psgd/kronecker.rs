@@ -9,6 +9,7 @@
 
 use quire_core::{Error, Result, Rng};
 use quire_kernels::gemm::{self, Matrix};
+use quire_kernels::pool::{Parts, Pool};
 use rand::RngExt;
 use serde_bytes::ByteBuf;
 use std::ops::Range;
@@ -16,6 +17,7 @@ use std::ops::Range;
 use super::diagonal::Diagonal;
 use super::{Fit, Normalizer, Preconditioner, dot, first_scale};
 use crate::optimizer::{decode, encode, replace};
+use crate::symmetric::symmetric_product;
 use crate::{Float, Layout};
 
 /// How often the factors of a weight are brought to the same size.
@@ -25,32 +27,48 @@ const REBALANCE: f64 = 0.01;
 pub struct Kronecker<F> {
     weights: Vec<(Range<usize>, Factors<F>)>,
     rest: Vec<(Range<usize>, Diagonal<F>)>,
+    /// Its threads take a weight each.
+    pool: Pool,
 }
 
 impl<F: Float> Kronecker<F> {
-    /// For the tensors of `layout`; weights with a side above `largest_side` get a diagonal.
-    pub fn new(layout: &Layout, largest_side: usize) -> Self {
+    /// For the tensors of `layout`; weights with a side above `largest_side` get a diagonal. Several weights are worked on by up to `threads` threads, on
+    /// which the result does not depend.
+    pub fn new(layout: &Layout, largest_side: usize, threads: usize) -> Self {
         let (weights, rest) = layout.split(|[inputs, outputs]| inputs.max(outputs) <= largest_side);
-        let weights = weights.into_iter().map(|(range, shape)| (range, Factors::new(shape))).collect();
+        let weights: Vec<_> =
+            weights.into_iter().map(|(range, shape)| (range, Factors::new(shape))).collect();
         let rest = rest.into_iter().map(|range| (range.clone(), Diagonal::new(range.len()))).collect();
-        Kronecker { weights, rest }
+        let pool = Pool::new(threads.min(weights.len()));
+        Kronecker { weights, rest, pool }
     }
 }
 
 impl<F: Float> Preconditioner<F> for Kronecker<F> {
     fn fit(&mut self, v: &[F], h: &[F], fit: Fit, rng: &mut Rng) {
-        for (range, factors) in &mut self.weights {
-            factors.fit(&v[range.clone()], &h[range.clone()], fit, rng);
+        // Drawn beforehand, in the order of the weights, whichever thread takes which.
+        for (_, factors) in &mut self.weights {
+            factors.is_rebalanced = rng.random_bool(REBALANCE);
         }
+        let weights = Parts::new(&mut self.weights);
+        self.pool.run(self.weights.len(), |index| {
+            // SAFETY: every block takes a weight of its own.
+            let [(range, factors)] = (unsafe { weights.part(index, 1) }) else { unreachable!("one weight") };
+            factors.fit(&v[range.clone()], &h[range.clone()], fit);
+        });
         for (range, diagonal) in &mut self.rest {
             diagonal.fit(&v[range.clone()], &h[range.clone()], fit, rng);
         }
     }
 
     fn apply(&mut self, g: &[F], out: &mut [F]) {
-        for (range, factors) in &mut self.weights {
-            factors.apply(&g[range.clone()], &mut out[range.clone()]);
-        }
+        let (weights, places) = (Parts::new(&mut self.weights), Parts::new(out));
+        self.pool.run(self.weights.len(), |index| {
+            // SAFETY: every block takes a weight of its own, and weights lie apart.
+            let [(range, factors)] = (unsafe { weights.part(index, 1) }) else { unreachable!("one weight") };
+            // SAFETY: as above.
+            factors.apply(&g[range.clone()], unsafe { places.part(range.start, range.len()) });
+        });
         for (range, diagonal) in &mut self.rest {
             diagonal.apply(&g[range.clone()], &mut out[range.clone()]);
         }
@@ -79,6 +97,8 @@ struct Factors<F> {
     right: Vec<F>,
     bounds: [f64; 2],
     has_scale: bool,
+    /// Whether this fit brings the factors to the same size.
+    is_rebalanced: bool,
     a: Vec<F>,
     b: Vec<F>,
     between: Vec<F>,
@@ -86,6 +106,8 @@ struct Factors<F> {
     difference: Vec<F>,
     sum: Vec<F>,
     moved: Vec<F>,
+    /// The thread that it is worked on by.
+    alone: Pool,
 }
 
 /// `c <- [c +] a b`.
@@ -103,12 +125,14 @@ impl<F: Float> Factors<F> {
             right: zeros(n * n),
             bounds: [0.0; 2],
             has_scale: false,
+            is_rebalanced: false,
             a: zeros(m * n),
             b: zeros(m * n),
             between: zeros(m * n),
             difference: zeros(longer),
             sum: zeros(longer),
             moved: zeros(longer),
+            alone: Pool::new(1),
         };
         factors.set_scale(F::ONE);
         factors
@@ -121,22 +145,22 @@ impl<F: Float> Factors<F> {
         (0..n).for_each(|i| self.right[i * n + i] = scale.sqrt());
     }
 
-    fn fit(&mut self, v: &[F], h: &[F], fit: Fit, rng: &mut Rng) {
+    fn fit(&mut self, v: &[F], h: &[F], fit: Fit) {
         if !self.has_scale {
             self.has_scale = true;
             self.set_scale(first_scale(v, h));
         }
         let [m, n] = self.shape;
-        let Factors { left, right, a, b, between, difference, sum, moved, .. } = self;
+        let Factors { left, right, a, b, between, difference, sum, moved, alone, .. } = self;
         product([m, n, m], between, false, Matrix::new(left, m), Matrix::new(h, n));
         product([m, n, n], a, false, Matrix::new(between, n), Matrix::new(right, n).transposed());
         b.copy_from_slice(v);
-        divide_left(left, b, [m, n]);
-        divide_right(right, b, n);
+        divide_left(left, b, [m, n], between);
+        divide_right(right, b, [m, n], between);
         for (side, (factor, size)) in [(left, m), (right, n)].into_iter().enumerate() {
             let inner = |x: &[F], out: &mut [F]| match side {
-                0 => product([m, m, n], out, false, Matrix::new(x, n), Matrix::new(x, n).transposed()),
-                _ => product([n, n, m], out, false, Matrix::new(x, n).transposed(), Matrix::new(x, n)),
+                0 => symmetric_product(alone, Matrix::new(x, n), [m, n], out),
+                _ => symmetric_product(alone, Matrix::new(x, n).transposed(), [n, m], out),
             };
             let (difference, sum) = (&mut difference[..size * size], &mut sum[..size * size]);
             inner(a, difference);
@@ -156,7 +180,7 @@ impl<F: Float> Factors<F> {
             product([size; 3], moved, false, Matrix::new(difference, size), Matrix::new(factor, size));
             factor.iter_mut().zip(&*moved).for_each(|(q, &change)| *q -= step * change);
         }
-        if rng.random_bool(REBALANCE) {
+        if self.is_rebalanced {
             let largest = |q: &[F]| q.iter().fold(F::ZERO, |most, q| most.max(q.abs())).to_f64();
             let ratio = (largest(&self.left) / largest(&self.right)).sqrt();
             if ratio.is_finite() && ratio > 0.0 {
@@ -187,27 +211,53 @@ impl<F: Float> Factors<F> {
     }
 }
 
-/// `x <- q⁻ᵀ x` for an upper triangular q `[m, m]` and x `[m, n]`: from the first row on.
-fn divide_left<F: Float>(q: &[F], x: &mut [F], [m, n]: [usize; 2]) {
-    for i in 0..m {
-        let (done, rest) = x.split_at_mut((i + 1) * n);
-        let row = &mut done[i * n..];
-        let pivot = q[i * m + i];
-        row.iter_mut().for_each(|x| *x /= pivot);
-        for (other, &q) in rest.chunks_exact_mut(n).zip(&q[i * m + i + 1..(i + 1) * m]) {
-            other.iter_mut().zip(&*row).for_each(|(x, &y)| *x -= q * y);
+/// Rows or columns that are divided one by one, before the others get their part by a product.
+const PANEL: usize = 64;
+
+/// `x <- q⁻ᵀ x` for an upper triangular q `[m, m]` and x `[m, n]`: from the first row on, with m n numbers of `spare` memory.
+fn divide_left<F: Float>(q: &[F], x: &mut [F], [m, n]: [usize; 2], spare: &mut [F]) {
+    for first in (0..m).step_by(PANEL) {
+        let end = m.min(first + PANEL);
+        let (done, later) = x.split_at_mut(end * n);
+        let panel = &mut done[first * n..];
+        for i in first..end {
+            let (done, rest) = panel.split_at_mut((i - first + 1) * n);
+            let row = &mut done[(i - first) * n..];
+            let pivot = q[i * m + i];
+            row.iter_mut().for_each(|x| *x /= pivot);
+            for (other, &q) in rest.chunks_exact_mut(n).zip(&q[i * m + i + 1..i * m + end]) {
+                other.iter_mut().zip(&*row).for_each(|(x, &y)| *x -= q * y);
+            }
+        }
+        if end < m {
+            let negative = &mut spare[..panel.len()];
+            negative.iter_mut().zip(&*panel).for_each(|(to, &x)| *to = F::ZERO - x);
+            let above = Matrix::new(&q[first * m + end..], m).transposed();
+            product([m - end, n, end - first], later, true, above, Matrix::new(negative, n));
         }
     }
 }
 
-/// `x <- x q⁻¹` for an upper triangular q `[n, n]` and x of rows of n: from the first column on.
-fn divide_right<F: Float>(q: &[F], x: &mut [F], n: usize) {
-    for row in x.chunks_exact_mut(n) {
-        for j in 0..n {
-            let (done, rest) = row.split_at_mut(j + 1);
-            done[j] /= q[j * n + j];
-            let y = done[j];
-            rest.iter_mut().zip(&q[j * n + j + 1..(j + 1) * n]).for_each(|(x, &q)| *x -= y * q);
+/// `x <- x q⁻¹` for an upper triangular q `[n, n]` and x `[m, n]`: from the first column on, with m n numbers of `spare` memory.
+fn divide_right<F: Float>(q: &[F], x: &mut [F], [m, n]: [usize; 2], spare: &mut [F]) {
+    for first in (0..n).step_by(PANEL) {
+        let end = n.min(first + PANEL);
+        for row in x.chunks_exact_mut(n) {
+            for j in first..end {
+                let (done, rest) = row[..end].split_at_mut(j + 1);
+                done[j] /= q[j * n + j];
+                let y = done[j];
+                rest.iter_mut().zip(&q[j * n + j + 1..j * n + end]).for_each(|(x, &q)| *x -= y * q);
+            }
+        }
+        if end < n {
+            let width = end - first;
+            let negative = &mut spare[..m * width];
+            for (to, row) in negative.chunks_exact_mut(width).zip(x.chunks_exact(n)) {
+                to.iter_mut().zip(&row[first..end]).for_each(|(to, &x)| *to = F::ZERO - x);
+            }
+            let (left, right) = (Matrix::new(negative, width), Matrix::new(&q[first * n + end..], n));
+            gemm::product([m, n - end, width], &mut x[end..], n, true, left, right, |_, _, _, _, _| ());
         }
     }
 }
@@ -221,4 +271,33 @@ fn spectral_bound<F: Float>(m: &[F], n: usize) -> f64 {
         return 0.0;
     }
     m.chunks_exact(n).map(|row| (dot(row, longest) / length).powi(2)).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divisions_by_panels_undo_products() {
+        let [m, n] = [150, 130];
+        let upper = |size: usize| -> Vec<f64> {
+            let entry = |i: usize, j: usize| match i.cmp(&j) {
+                std::cmp::Ordering::Less => (i as f64 * 0.7 + j as f64).sin() / size as f64,
+                std::cmp::Ordering::Equal => 1.0 + 0.1 * (i as f64).cos(),
+                std::cmp::Ordering::Greater => 0.0,
+            };
+            (0..size * size).map(|k| entry(k / size, k % size)).collect()
+        };
+        let (left, right) = (upper(m), upper(n));
+        let x: Vec<f64> = (0..m * n).map(|k| (k as f64 * 0.3).cos()).collect();
+        let (mut spare, mut product_of) = (vec![0.0; m * n], vec![0.0; m * n]);
+        let near = |a: &[f64]| a.iter().zip(&x).for_each(|(a, b)| assert!((a - b).abs() < 1e-12, "{a} {b}"));
+        // qᵀ x, and then q⁻ᵀ of it.
+        product([m, n, m], &mut product_of, false, Matrix::new(&left, m).transposed(), Matrix::new(&x, n));
+        divide_left(&left, &mut product_of, [m, n], &mut spare);
+        near(&product_of);
+        product([m, n, n], &mut product_of, false, Matrix::new(&x, n), Matrix::new(&right, n));
+        divide_right(&right, &mut product_of, [m, n], &mut spare);
+        near(&product_of);
+    }
 }

@@ -257,7 +257,9 @@ impl<F: Float> Psgd<F> {
             Group::Diagonal => Box::new(diagonal::Diagonal::new(n)),
             Group::XShaped => Box::new(x_shaped::XShaped::new(n)),
             Group::LowRank => Box::new(low_rank::LowRank::new(n, options.rank, setting.seeds)),
-            Group::Kronecker => Box::new(kronecker::Kronecker::new(layout, options.largest_side)),
+            Group::Kronecker => {
+                Box::new(kronecker::Kronecker::new(layout, options.largest_side, setting.threads))
+            }
             Group::Dense => Box::new(dense::Dense::new(n)),
             Group::Triangular => Box::new(dense::Triangular::new(n)),
         };

@@ -30,7 +30,7 @@ fn every_group(n: usize) -> Vec<(&'static str, Box<dyn Preconditioner<f64>>)> {
         ("diagonal", Box::new(diagonal::Diagonal::new(n))),
         ("x-shaped", Box::new(x_shaped::XShaped::new(n))),
         ("low-rank", Box::new(low_rank::LowRank::new(n, 3, Seeds::new(1)))),
-        ("kronecker", Box::new(kronecker::Kronecker::new(&layout, 100))),
+        ("kronecker", Box::new(kronecker::Kronecker::new(&layout, 100, 2))),
         ("dense", Box::new(dense::Dense::new(n))),
         ("triangular", Box::new(dense::Triangular::new(n))),
     ]

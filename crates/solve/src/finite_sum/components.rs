@@ -9,7 +9,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::interpolation::separable_rows;
 use crate::descent::Smooth;
-use crate::vectors::{add_scaled, dot, norm};
+use crate::vectors::{add_scaled, add_scaled_in_lanes, dot, dot_in_lanes, norm};
 
 /// f = (1/n) Σ f_i on vectors of d numbers.
 pub trait FiniteSum: Send + Sync {
@@ -157,7 +157,7 @@ enum Row<'a> {
 impl Row<'_> {
     fn dot(self, x: &[f64]) -> f64 {
         match self {
-            Row::Dense(row) => dot(row, x),
+            Row::Dense(row) => dot_in_lanes(row, x),
             Row::Sparse(places, values) => {
                 places.iter().zip(values).map(|(&place, value)| value * x[place as usize]).sum()
             }
@@ -177,7 +177,7 @@ impl Row<'_> {
     /// `out += a row`.
     fn add_to(self, a: f64, out: &mut [f64]) {
         match self {
-            Row::Dense(row) => add_scaled(a, row, out),
+            Row::Dense(row) => add_scaled_in_lanes(a, row, out),
             Row::Sparse(places, values) => {
                 places.iter().zip(values).for_each(|(&place, value)| out[place as usize] += a * value);
             }

@@ -1,0 +1,129 @@
+//! Stiff equations, passes over finite sums, and sweeps that do the work of a loop.
+
+use std::hint::black_box;
+
+use quire_core::{Error, Result, Seeds};
+use quire_solve::feedforward::{self, systems};
+use quire_solve::finite_sum::components::{FiniteSum, Logistic};
+use quire_solve::finite_sum::{self, Task};
+use quire_solve::solver::solve;
+use quire_solve::stiff::{self, equations};
+use serde_json::{Value, json};
+
+use crate::work::{Request, Work};
+
+/// The works of this file.
+pub fn works() -> Vec<Work> {
+    vec![
+        Work {
+            name: "robertson",
+            summary: "Robertson's reactions to time `end` by `method` of `order`, relative and absolute tolerance",
+            run: robertson,
+        },
+        Work {
+            name: "pass",
+            summary: "a full gradient of logistic regression on 200,000 rows of 100 numbers: a byte of the rows",
+            run: |request| pass(request, None),
+        },
+        Work {
+            name: "pass sgd",
+            summary: "the same by steps of 64 shuffled rows",
+            run: |request| pass(request, Some("shuffling-sgd")),
+        },
+        Work {
+            name: "pass svrg",
+            summary: "the same by corrected steps, which need two gradients of every row that they read",
+            run: |request| pass(request, Some("svrg")),
+        },
+        Work {
+            name: "feedforward",
+            summary: "the gradient of a recurrent network over 784 steps by `method`",
+            run: feedforward_gradient,
+        },
+    ]
+}
+
+fn text<'a>(request: &'a Request, name: &str, usual: &'a str) -> &'a str {
+    request.options.get(name).and_then(Value::as_str).unwrap_or(usual)
+}
+
+fn number(request: &Request, name: &str, usual: f64) -> f64 {
+    request.options.get(name).and_then(Value::as_f64).unwrap_or(usual)
+}
+
+fn unknown(name: &str) -> Error {
+    Error::Usage(format!("there is no method `{name}` for this work"))
+}
+
+fn robertson(request: &Request) -> Result<Value> {
+    let mut problem = equations::Kind::Robertson.with(1.0);
+    problem.end = number(request, "end", 40.0);
+    let name = text(request, "method", "rosenbrock");
+    let entry = stiff::METHODS.iter().find(|entry| entry.name == name).ok_or_else(|| unknown(name))?;
+    let adaptive = json!({ "relative": number(request, "relative", 1e-3), "absolute": number(request, "absolute", 1e-6) });
+    let set = json!({ "order": number(request, "order", 3.0) as u32, "adaptive": adaptive });
+    let set = set.as_object().expect("a table");
+    let run = || -> Result<_> {
+        let mut solver = (entry.make)(&problem, set)?;
+        let found = solve(&mut *solver, &problem, 1_000_000);
+        if found.is_converged() {
+            Ok((found, solver.told()))
+        } else {
+            Err(Error::Failed(found.reason.to_string()))
+        }
+    };
+    let (found, told) = run()?;
+    let mut reply = request.time(1, || {
+        black_box(run()).ok();
+    });
+    reply["values"] = json!(found.values);
+    reply["steps"] = json!(found.iterations);
+    reply["told"] = told.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    Ok(reply)
+}
+
+fn pass(request: &Request, method: Option<&str>) -> Result<Value> {
+    const WIDTH: usize = 100;
+    let rows = if request.repetitions.is_some() { 2_000 } else { 200_000 };
+    let sum = Logistic::draw([rows, WIDTH], 0.1, 1e-3, &mut Seeds::new(1).stream("rows"));
+    let bytes = rows * WIDTH * 8;
+    let Some(name) = method else {
+        let (x, all) = (vec![0.01; WIDTH], (0..rows).collect::<Vec<_>>());
+        let mut gradient = vec![0.0; WIDTH];
+        return Ok(request.time(bytes, || sum.gradient(&x, &all, black_box(&mut gradient))));
+    };
+    let entry = finite_sum::METHODS.iter().find(|entry| entry.name == name).ok_or_else(|| unknown(name))?;
+    let task = Task { sum: Box::new(sum), start: vec![0.0; WIDTH], seeds: Seeds::new(1) };
+    let (set, gradients_of_a_row) = match name {
+        "svrg" => (json!({ "batch_size": 64 }), 2),
+        _ => (json!({ "batch_size": 64, "order": "random-reshuffling" }), 1),
+    };
+    let mut solver = (entry.make)(&task, set.as_object().expect("a table"))?;
+    Ok(request.time(bytes / gradients_of_a_row, || {
+        black_box(solver.iterate(&task)).ok();
+    }))
+}
+
+fn feedforward_gradient(request: &Request) -> Result<Value> {
+    let rng = &mut Seeds::new(1).stream("network");
+    let pixels = systems::RnnBackpropagation::pixels(784, rng);
+    let hidden = number(request, "hidden", 100.0) as usize;
+    let task = feedforward::Task::new(Box::new(systems::RnnBackpropagation::new(&pixels, hidden, rng)));
+    let name = text(request, "method", "sequential-feedforward");
+    let entry = feedforward::METHODS.iter().find(|entry| entry.name == name).ok_or_else(|| unknown(name))?;
+    let set = match name {
+        "sequential-feedforward" => json!({}),
+        _ => json!({ "tolerance": number(request, "tolerance", 0.0) }),
+    };
+    let run = || -> Result<_> {
+        let mut solver = (entry.make)(&task, set.as_object().expect("a table"))?;
+        let found = solve(&mut *solver, &task, 1_000_000);
+        if found.is_converged() { Ok(found) } else { Err(Error::Failed(found.reason.to_string())) }
+    };
+    let found = run()?;
+    let mut reply = request.time(1, || {
+        black_box(run()).ok();
+    });
+    reply["dependent steps"] = json!(found.work);
+    Ok(reply)
+}
