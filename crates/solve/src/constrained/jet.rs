@@ -86,6 +86,7 @@ impl<const N: usize> Add for Jet<N> {
     }
 }
 
+#[allow(clippy::suspicious_arithmetic_impl)] // the product rule adds
 impl<const N: usize> Mul for Jet<N> {
     type Output = Self;
 

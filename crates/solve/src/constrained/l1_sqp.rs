@@ -182,7 +182,7 @@ fn adaptive(
 fn fixed(point: &Point, kkt: &Kkt, cycles: &mut Cycles, penalty: &mut f64, beta: f64) -> DVector<f64> {
     let (kappa, kappa_1, epsilon, tau) = FIXED;
     let n = point.x.len();
-    let parts = |r: &DVector<f64>| (l1(&r.rows(0, n)), l1(&r.rows(n, r.len() - n)));
+    let parts = |r: &DVector<f64>| (l1(r.rows(0, n).iter()), l1(r.rows(n, r.len() - n).iter()));
     let (b_x, b_c) = parts(&kkt.right);
     for _ in 0..CYCLES {
         let goes_on = cycles.cycle();

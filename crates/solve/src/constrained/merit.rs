@@ -9,7 +9,7 @@
 //! Source: I. Hong, S. Na, M. W. Mahoney & M. Kolar, arXiv:2305.18379, section 2. The official code takes the Hessian of f for H in ∇M, which for curved constraints is not the
 //! gradient; here it is that of L.
 
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 use quire_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub fn merit(point: &Point, weights: Weights) -> f64 {
 }
 
 /// ∇M, by x and then by λ, with the Hessian H of the Lagrangian.
-pub fn merit_gradient(point: &Point, hessian: &nalgebra::DMatrix<f64>, weights: Weights) -> DVector<f64> {
+pub fn merit_gradient(point: &Point, hessian: &DMatrix<f64>, weights: Weights) -> DVector<f64> {
     let (g, c, jacobian) = (&point.gradient, &point.constraint, &point.jacobian);
     let by_x = g + weights.gradient * (hessian * g) + weights.constraint * jacobian.tr_mul(c);
     let by_multipliers = c + weights.gradient * (jacobian * g);
