@@ -1,10 +1,12 @@
 //! The method of multipliers: minimize L + μ/2 ‖c‖² over x, then λ ← λ + μ c and μ ← `penalty_growth` μ.
 //!
-//! A minimization is Newton's method with Armijo's rule; it ends once the gradient's norm is at most τ, first 0.1 and each time a tenth of it. Its system, n x n, is solved by GMRES. A
-//! Hessian whose least eigenvalue is not positive is shifted until that is 1.
+//! A minimization is Newton's method with Armijo's rule; it ends once the gradient's norm is at most τ, first
+//! 0.1 and each time a tenth of it. Its system, n x n, is solved by GMRES. A Hessian whose least eigenvalue
+//! is not positive is shifted until that is 1.
 //!
-//! Source: M. R. Hestenes, J. Optimization Theory and Applications 4, 1969; M. J. D. Powell, 1969; as a rival in arXiv:2305.18379, whose constants these are: β = 0.1, accuracy of a step 1e-4. The
-//! official code lets μ grow by 1.5 and shifts every Hessian until its least eigenvalue is 1.
+//! Source: M. R. Hestenes, J. Optimization Theory and Applications 4, 1969; M. J. D. Powell, 1969; as a rival
+//! in arXiv:2305.18379, whose constants these are: β = 0.1, accuracy of a step 1e-4. The official code lets μ
+//! grow by 1.5 and shifts every Hessian until its least eigenvalue is 1.
 
 use nalgebra::DVector;
 use quire_core::{About, Error, Options, Result, options, state};

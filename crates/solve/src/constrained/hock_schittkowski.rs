@@ -1,7 +1,8 @@
 //! Problems of Hock and Schittkowski's collection whose constraints are all equations, as it states them.
 //!
-//! Source: W. Hock & K. Schittkowski, Test Examples for Nonlinear Programming Codes, Lecture Notes in Economics and Mathematical Systems 187, 1981. HS42 has its variable
-//! x_1 = 2 as an equation. HS47 has no minimum: its (x_2 - x_3)³ falls for ever along the constraints; the listed point is only a stationary one.
+//! Source: W. Hock & K. Schittkowski, Test Examples for Nonlinear Programming Codes, Lecture Notes in
+//! Economics and Mathematical Systems 187, 1981. HS42 has its variable x_1 = 2 as an equation. HS47 has no
+//! minimum: its (x_2 - x_3)³ falls for ever along the constraints; the listed point is only a stationary one.
 
 use std::f64::consts::SQRT_2;
 

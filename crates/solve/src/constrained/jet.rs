@@ -1,4 +1,5 @@
-//! Numbers that carry their gradient and their Hessian by N unknowns: a function written with them is differentiated twice, exactly.
+//! Numbers that carry their gradient and their Hessian by N unknowns: a function written with them is
+//! differentiated twice, exactly.
 //!
 //! ```
 //! use quire_solve::constrained::jet::Jet;

@@ -2,8 +2,8 @@
 //!
 //! > A z = b      A = `[[B, Gᵀ], [G, 0]]`      b = -(∇_x L, c)      z = (Δx, Δλ)
 //!
-//! B is the Hessian H of the Lagrangian if it is positive definite along the constraints, that is on the null space of G, and otherwise H + (ξ + ‖H‖) I. Norms of
-//! matrices are Frobenius'.
+//! B is the Hessian H of the Lagrangian if it is positive definite along the constraints, that is on the null
+//! space of G, and otherwise H + (ξ + ‖H‖) I. Norms of matrices are Frobenius'.
 
 use nalgebra::{DMatrix, DVector};
 use quire_core::{Error, Result};
@@ -73,7 +73,8 @@ impl Kkt {
     /// At a point. `shift` is ξ, and λ_min(G Gᵀ) has to be at least `independence`.
     ///
     /// # Errors
-    /// [`Error::Diverged`] where the gradients of the constraints are nearly dependent, or something is not finite.
+    /// [`Error::Diverged`] where the gradients of the constraints are nearly dependent, or something is not
+    /// finite.
     pub fn new(task: &Task, point: &Point, shift: f64, independence: f64) -> Result<Self> {
         let hessian = task.problem.hessian(&point.x, &point.multipliers);
         let jacobian = &point.jacobian;
@@ -113,7 +114,8 @@ impl Kkt {
     }
 }
 
-/// An orthonormal basis of the x with G x = 0, for an m x n matrix of full rank: the last columns of Q in Gᵀ = Q R.
+/// An orthonormal basis of the x with G x = 0, for an m x n matrix of full rank: the last columns of Q in Gᵀ
+/// = Q R.
 pub fn null_space(jacobian: &DMatrix<f64>) -> DMatrix<f64> {
     let (m, n) = jacobian.shape();
     // With the unit vectors behind it the matrix is wide, and all of Q is there.

@@ -55,8 +55,8 @@ impl Cycles {
     }
 }
 
-/// MINRES (Paige & Saunders 1975) on A z = b for a symmetric A, from z = 0 until its own ‖b - A z‖ is at most `tolerance` ‖b‖ or it has made `limit` products with A; returns z and
-/// how many products it made.
+/// MINRES (Paige & Saunders 1975) on A z = b for a symmetric A, from z = 0 until its own ‖b - A z‖ is at most
+/// `tolerance` ‖b‖ or it has made `limit` products with A; returns z and how many products it made.
 pub fn minres(
     matrix: &DMatrix<f64>,
     right: &DVector<f64>,
@@ -99,7 +99,8 @@ pub fn minres(
     (z, limit)
 }
 
-/// Flops of so many products of MINRES: the product, three scalar products or norms, and six updates of vectors.
+/// Flops of so many products of MINRES: the product, three scalar products or norms, and six updates of
+/// vectors.
 pub fn minres_flops(size: usize, products: u64) -> f64 {
     let n = size as f64;
     products as f64 * (2.0 * n * n + 18.0 * n)

@@ -1,13 +1,16 @@
 //! Inexact SQP with the l₁ penalty: Newton steps on the KKT conditions by GMRES, judged by φ = f + μ ‖c‖₁.
 //!
-//! With d = Δx of a step z, the model of φ falls by Δm = -∇f·d - max(½ dᵀ B d, 0) + μ (‖c‖₁ - ‖G d + c‖₁). A step is accurate enough if that is at least
-//! σ μ max(‖c‖₁, ‖G d + c‖₁ - ‖c‖₁), and, with r = A z - b in two parts (r_x, r_c), norms l₁ throughout,
+//! With d = Δx of a step z, the model of φ falls by Δm = -∇f·d - max(½ dᵀ B d, 0) + μ (‖c‖₁ - ‖G d + c‖₁). A
+//! step is accurate enough if that is at least σ μ max(‖c‖₁, ‖G d + c‖₁ - ‖c‖₁), and, with r = A z - b in two
+//! parts (r_x, r_c), norms l₁ throughout,
 //!
 //! > adaptive: ‖r‖ <= κ ‖b‖; where Δm is too small, μ grows by ν, κ shrinks by ν², and z is made more accurate
 //! > fixed: ‖r‖ <= κ ‖b‖ and ‖r_c‖ <= max(κ₁ ‖b_x‖, β ‖b_c‖); or ‖r_x‖ <= ε ‖c‖ and ‖r_c‖ <= β ‖c‖, and then μ is raised until Δm is large enough
 //!
-//! Source: R. H. Byrd, F. E. Curtis & J. Nocedal, An Inexact SQP Method for Equality Constrained Optimization, SIAM J. Optimization 19, 2008, for the fixed accuracy; both as in the
-//! experiments of arXiv:2305.18379, whose constants these are: σ = 0.09, ν = 1.5; κ = 0.1, or κ = 1, κ₁ = 0.1, ε = 0.1, τ = 0.1; slope's part 1e-8.
+//! Source: R. H. Byrd, F. E. Curtis & J. Nocedal, An Inexact SQP Method for Equality Constrained
+//! Optimization, SIAM J. Optimization 19, 2008, for the fixed accuracy; both as in the experiments of
+//! arXiv:2305.18379, whose constants these are: σ = 0.09, ν = 1.5; κ = 0.1, or κ = 1, κ₁ = 0.1, ε = 0.1, τ =
+//! 0.1; slope's part 1e-8.
 
 use nalgebra::DVector;
 use quire_core::{About, Error, Options, Result, options, state};
@@ -38,16 +41,19 @@ pub struct L1SqpOptions {
     /// μ at the start, the weight of ‖c‖₁. Paper: 1.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub penalty: f64,
-    /// GMRES vectors between two looks at the accuracy; then it starts again. Official code: 2 on CUTEst, 7 on the PDE, 10 on logistic regression.
+    /// GMRES vectors between two looks at the accuracy; then it starts again. Official code: 2 on CUTEst, 7
+    /// on the PDE, 10 on logistic regression.
     #[schemars(range(min = 1, max = 10_000))]
     pub restart: usize,
     /// Stop when ‖(∇_x L, c)‖ is at most this. Paper: 1e-4.
     #[schemars(range(min = 0.0))]
     pub tolerance: f64,
-    /// ξ, what is added, together with ‖H‖, to the diagonal of a Hessian that is not positive definite along the constraints. Paper: 0.1.
+    /// ξ, what is added, together with ‖H‖, to the diagonal of a Hessian that is not positive definite along
+    /// the constraints. Paper: 0.1.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub shift: f64,
-    /// Break off where λ_min(G Gᵀ) is less: the gradients of the constraints are nearly dependent. Official code: 1e-6.
+    /// Break off where λ_min(G Gᵀ) is less: the gradients of the constraints are nearly dependent. Official
+    /// code: 1e-6.
     #[schemars(range(min = 0.0))]
     pub independence: f64,
 }

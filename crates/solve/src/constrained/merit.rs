@@ -1,13 +1,15 @@
-//! The exact augmented Lagrangian, by which steps on x and λ together are judged, and steps that make it fall.
+//! The exact augmented Lagrangian, by which steps on x and λ together are judged, and steps that make it
+//! fall.
 //!
 //! > M(x, λ) = L + η₁/2 ‖c‖² + η₂/2 ‖∇_x L‖²
 //! > ∇M = (∇_x L + η₂ H ∇_x L + η₁ Gᵀ c,  c + η₂ G ∇_x L)
 //!
-//! At a solution M = f and ∇M = 0. Where η₁ is large and η₂ small enough, a step of Newton's that is accurate enough has ∇M·z <= -η₂/2 ‖b‖²; until it has,
-//! η₁ grows by ν² and η₂ shrinks by ν. Then α is the largest of 1, ½, ¼, ... with M(x + α Δx, λ + α Δλ) <= M + α β ∇M·z.
+//! At a solution M = f and ∇M = 0. Where η₁ is large and η₂ small enough, a step of Newton's that is accurate
+//! enough has ∇M·z <= -η₂/2 ‖b‖²; until it has, η₁ grows by ν² and η₂ shrinks by ν. Then α is the largest of
+//! 1, ½, ¼, ... with M(x + α Δx, λ + α Δλ) <= M + α β ∇M·z.
 //!
-//! Source: I. Hong, S. Na, M. W. Mahoney & M. Kolar, arXiv:2305.18379, section 2. The official code takes the Hessian of f for H in ∇M, which for curved constraints is not the
-//! gradient; here it is that of L.
+//! Source: I. Hong, S. Na, M. W. Mahoney & M. Kolar, arXiv:2305.18379, section 2. The official code takes the
+//! Hessian of f for H in ∇M, which for curved constraints is not the gradient; here it is that of L.
 
 use nalgebra::{DMatrix, DVector};
 use quire_core::{Error, Result};
@@ -81,7 +83,8 @@ pub fn merit_gradient(point: &Point, hessian: &DMatrix<f64>, weights: Weights) -
 /// Trials of a line search.
 const HALVINGS: u32 = 60;
 
-/// One step: `solve` takes z further, from where it is, each time it is called; that it is not the first call is its third argument. Moves `iterate` along z.
+/// One step: `solve` takes z further, from where it is, each time it is called; that it is not the first call
+/// is its third argument. Moves `iterate` along z.
 ///
 /// # Errors
 /// [`Error::Diverged`] if `solve` fails, or no part of the step makes M fall.

@@ -1,12 +1,14 @@
 //! Family: minimize f(x) subject to equations c(x) = 0.
 //!
-//! With multipliers λ the Lagrangian is L = f + λᵀc. A solution has ∇_x L = 0 and c = 0; the methods stop once ‖(∇_x L, c)‖, the KKT residual, is
-//! small. All but one of them take Newton steps on these equations, whose matrix is `[[B, Gᵀ], [G, 0]]` with the Jacobian G of c and the Hessian B of L.
-//! They differ in how the step is solved for, and in what says how far to go along it.
+//! With multipliers λ the Lagrangian is L = f + λᵀc. A solution has ∇_x L = 0 and c = 0; the methods stop
+//! once ‖(∇_x L, c)‖, the KKT residual, is small. All but one of them take Newton steps on these equations,
+//! whose matrix is `[[B, Gᵀ], [G, 0]]` with the Jacobian G of c and the Hessian B of L. They differ in how
+//! the step is solved for, and in what says how far to go along it.
 //!
-//! The unit of work is the flop (an addition or a multiplication) of solving the linear systems, whose matrices are taken as dense. What all methods spend alike is left out, as in
-//! the paper: functions and their derivatives, which metrics of their own count, and the eigenvalues that tell whether a Hessian is modified. These
-//! cost O(n³), as much as a factorization. A solution is x, then λ.
+//! The unit of work is the flop (an addition or a multiplication) of solving the linear systems, whose
+//! matrices are taken as dense. What all methods spend alike is left out, as in the paper: functions and
+//! their derivatives, which metrics of their own count, and the eigenvalues that tell whether a Hessian is
+//! modified. These cost O(n³), as much as a factorization. A solution is x, then λ.
 //!
 //! ```
 //! use quire_core::Seeds;

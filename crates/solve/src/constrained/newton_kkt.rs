@@ -1,5 +1,5 @@
-//! Newton steps on the KKT conditions, solved for exactly, and judged by the same exact augmented Lagrangian as those of
-//! [`sketched`](super::sketched): what its projections have to be cheaper than.
+//! Newton steps on the KKT conditions, solved for exactly, and judged by the same exact augmented Lagrangian
+//! as those of [`sketched`](super::sketched): what its projections have to be cheaper than.
 
 use quire_core::{About, Error, Options, Result, options, state};
 use schemars::JsonSchema;
@@ -37,10 +37,12 @@ pub struct NewtonKktOptions {
     pub tolerance: f64,
     /// The merit function.
     pub merit: MeritOptions,
-    /// ξ, what is added, together with ‖H‖, to the diagonal of a Hessian that is not positive definite along the constraints. Paper: 0.1.
+    /// ξ, what is added, together with ‖H‖, to the diagonal of a Hessian that is not positive definite along
+    /// the constraints. Paper: 0.1.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub shift: f64,
-    /// Break off where λ_min(G Gᵀ) is less: the gradients of the constraints are nearly dependent. Official code of its rivals: 1e-6.
+    /// Break off where λ_min(G Gᵀ) is less: the gradients of the constraints are nearly dependent. Official
+    /// code of its rivals: 1e-6.
     #[schemars(range(min = 0.0))]
     pub independence: f64,
 }

@@ -6,7 +6,8 @@
 //! | `pde-control` | ½ ‖W - W₀‖² + 0.05 ‖Z‖² on a 3 x 3 grid: n = 18 | Poisson's equation ΔW + Z = 0, m = 9 | 1, 1 |
 //! | `constrained-logistic` | logistic regression on 500 rows of length 1 in 30 dimensions | 10 random linear equations, and ‖x‖² = 1 | 1, 1 |
 //!
-//! A seed draws the last one, and what is random in a method. Its equations are drawn again until some x meets them well inside the sphere, ours: else there may be no solution.
+//! A seed draws the last one, and what is random in a method. Its equations are drawn again until some x
+//! meets them well inside the sphere, ours: else there may be no solution.
 
 use std::sync::Arc;
 
@@ -76,7 +77,8 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
     listed.chain(larger).collect()
 }
 
-/// f = ½ ‖W - W₀‖² + 0.05 ‖Z‖² and c = ΔW + Z, with Δ by five points and 0 around the grid; x is W and then Z.
+/// f = ½ ‖W - W₀‖² + 0.05 ‖Z‖² and c = ΔW + Z, with Δ by five points and 0 around the grid; x is W and then
+/// Z.
 pub struct Control {
     wanted: DVector<f64>,
     jacobian: DMatrix<f64>,

@@ -1,20 +1,27 @@
-//! AdaSketch-Newton: Newton steps on the KKT conditions, solved by randomized projections only as accurately as descent asks for.
+//! AdaSketch-Newton: Newton steps on the KKT conditions, solved by randomized projections only as accurately
+//! as descent asks for.
 //!
-//! Minimizes f(x) subject to c(x) = 0. The system A z = b of a step ([`kkt`](super::kkt)) is not factorized. A sketch S, random and with few columns, keeps of it the equations
-//! Sᵀ A z = Sᵀ b, and z is projected onto their solutions:
+//! Minimizes f(x) subject to c(x) = 0. The system A z = b of a step ([`kkt`](super::kkt)) is not factorized.
+//! A sketch S, random and with few columns, keeps of it the equations Sᵀ A z = Sᵀ b, and z is projected onto
+//! their solutions:
 //!
 //! > z ← z - A S (Sᵀ A² S)⁻¹ Sᵀ (A z - b)
 //!
-//! A normal vector S combines all rows; a unit vector picks one of them, which is Kaczmarz's method, and then a projection costs no more than that row. The error of z never
-//! grows, and shrinks on average by a factor that depends on the condition of A. It ends once
+//! A normal vector S combines all rows; a unit vector picks one of them, which is Kaczmarz's method, and then
+//! a projection costs no more than that row. The error of z never grows, and shrinks on average by a factor
+//! that depends on the condition of A. It ends once
 //!
 //! > ‖A‖ Ψ ‖A z - b‖ <= θ δ ‖b‖      Ψ = 20 max(‖B‖², 1) / (min(ξ_G, 1) min(ξ, 1)),  ξ_G = λ_min(G Gᵀ)
 //!
-//! with δ at most (½ - β) η₂ / ((1 + η₁ + η₂) Υ² Ψ²), Υ = max(‖G‖, ‖H‖, 1), but not below 10⁻⁶. If the step is then not one along which the [merit](super::merit) falls
-//! steeply enough, η₁, η₂ and δ are adapted and z is made more accurate from where it is. Steps are global from any start, and linear near a solution; faster if θ tends to 0.
+//! with δ at most (½ - β) η₂ / ((1 + η₁ + η₂) Υ² Ψ²), Υ = max(‖G‖, ‖H‖, 1), but not below 10⁻⁶. If the step
+//! is then not one along which the [merit](super::merit) falls steeply enough, η₁, η₂ and δ are adapted and z
+//! is made more accurate from where it is. The method converges from any start, near a solution linearly, and
+//! faster if θ tends to 0.
 //!
-//! Source: I. Hong, S. Na, M. W. Mahoney & M. Kolar, Constrained Optimization via Exact Augmented Lagrangian and Randomized Iterative Sketching, ICML 2023, arXiv:2305.18379. The floor
-//! of δ and the limit on sketch steps are the official code's; δ is at its floor nearly always. That code looks at all of A z - b after each projection; here every few, which costs less.
+//! Source: I. Hong, S. Na, M. W. Mahoney & M. Kolar, Constrained Optimization via Exact Augmented Lagrangian
+//! and Randomized Iterative Sketching, ICML 2023, arXiv:2305.18379. The floor of δ and the limit on sketch
+//! steps are the official code's; δ is at its floor nearly always. That code looks at all of A z - b after
+//! each projection; here every few, which costs less.
 
 use nalgebra::DMatrix;
 use quire_core::{About, Options, Result, Rng, options, state};
@@ -59,19 +66,23 @@ pub struct SketchedLagrangianOptions {
     /// What δ does not fall below. Official code: 1e-6.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub accuracy_floor: f64,
-    /// θ shrinks by this factor from one iteration to the next: 1 makes linear convergence, less makes it superlinear. Paper: 1 in its experiments.
+    /// θ shrinks by this factor from one iteration to the next: 1 makes linear convergence, less makes it
+    /// superlinear. Paper: 1 in its experiments.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub theta_decay: f64,
-    /// Sketch steps before a z is taken as it is, each time it is asked for. Official code: 1e5, and 1e6 for constrained logistic regression and the PDE.
+    /// Sketch steps before a z is taken as it is, each time it is asked for. Official code: 1e5, and 1e6 for
+    /// constrained logistic regression and the PDE.
     #[schemars(range(min = 1))]
     pub sketch_steps: u64,
     /// Sketch steps between two looks at all of A z - b; n + m if it is not given. Official code: 1.
     #[schemars(range(min = 1))]
     pub residual_every: Option<u64>,
-    /// ξ, what is added, together with ‖H‖, to the diagonal of a Hessian that is not positive definite along the constraints. Paper: 0.1.
+    /// ξ, what is added, together with ‖H‖, to the diagonal of a Hessian that is not positive definite along
+    /// the constraints. Paper: 0.1.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub shift: f64,
-    /// Break off where λ_min(G Gᵀ) is less: the gradients of the constraints are nearly dependent. Official code: 0.01.
+    /// Break off where λ_min(G Gᵀ) is less: the gradients of the constraints are nearly dependent. Official
+    /// code: 0.01.
     #[schemars(range(min = 0.0))]
     pub independence: f64,
 }
@@ -149,8 +160,8 @@ pub fn largest_accuracy(weights: Weights, decrease: f64, upsilon: f64, psi: f64)
     (0.5 - decrease) * gradient / ((1.0 + constraint + gradient) * (upsilon * psi).powi(2))
 }
 
-/// Projects `z` onto the solutions of one combination of the equations, whose coefficients are `combined` = A S: Sᵀ (A z - b) is `excess` before and 0 afterwards. A
-/// combination of nothing is skipped.
+/// Projects `z` onto the solutions of one combination of the equations, whose coefficients are `combined` = A
+/// S: Sᵀ (A z - b) is `excess` before and 0 afterwards. A combination of nothing is skipped.
 pub fn project(combined: &[f64], excess: f64, z: &mut [f64]) {
     let square = dot(combined, combined);
     if square > 0.0 {
@@ -251,7 +262,8 @@ impl Sketcher {
         }
     }
 
-    /// Takes `z` on until ‖A z - b‖ is at most `bound`, or the limit is reached; returns how many sketch steps that took, and how many flops.
+    /// Takes `z` on until ‖A z - b‖ is at most `bound`, or the limit is reached; returns how many sketch
+    /// steps that took, and how many flops.
     pub fn solve(&mut self, kkt: &Kkt, bound: f64, z: &mut [f64], rng: &mut Rng) -> (u64, f64) {
         let n = kkt.size() as f64;
         let (mut steps, mut flops) = (0, 0.0);
