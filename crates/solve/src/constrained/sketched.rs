@@ -14,7 +14,7 @@
 //! > ‖A‖ Ψ ‖A z - b‖ <= θ δ ‖b‖      Ψ = 20 max(‖B‖², 1) / (min(ξ_G, 1) min(ξ, 1)),  ξ_G = λ_min(G Gᵀ)
 //!
 //! with δ at most (½ - β) η₂ / ((1 + η₁ + η₂) Υ² Ψ²), Υ = max(‖G‖, ‖H‖, 1), but not below 10⁻⁶. If the step
-//! is then not one along which the [merit](super::merit) falls steeply enough, η₁, η₂ and δ are adapted and z
+//! is then not one along which the [merit] falls steeply enough, η₁, η₂ and δ are adapted and z
 //! is made more accurate from where it is. The method converges from any start, near a solution linearly, and
 //! faster if θ tends to 0.
 //!
