@@ -11,6 +11,7 @@
 //! | [`descent`] | family: descend smooth functions by their gradients |
 //! | [`finite_sum`] | family: minimize the mean of many functions by gradients of a few |
 //! | [`newton`] | family: minimize by Newton steps, and how long to make them |
+//! | [`constrained`] | family: minimize subject to equations
 //! | [`hessian`] | family: fit the inverse of a Hessian to products with it |
 //! | [`feedforward`] | family: chains of steps, computed side by side |
 //! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
@@ -21,6 +22,7 @@
 //! | [`vectors`] | loops over vectors |
 //! | [`quasi_newton`] | the curvature that L-BFGS remembers |
 
+pub mod constrained;
 pub mod descent;
 pub mod feedforward;
 pub mod finite_sum;
@@ -52,6 +54,7 @@ pub fn wing() -> Wing {
             ranking::problems(),
             linear::problems(),
             newton::problems(),
+            constrained::problems(),
             nonlinear::problems(),
             descent::problems(),
             finite_sum::problems(),
