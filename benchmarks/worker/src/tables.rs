@@ -10,6 +10,7 @@ use quire_mdp::fitted::groups::{inputs, inputs_of_all_actions, target};
 use quire_mdp::fitted::regressor::{ExtraTrees, Regressor, Rows};
 use quire_mdp::solve::value_iteration;
 use quire_mdp::worlds::{garnet, grid_world};
+use rand::RngExt;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -51,6 +52,11 @@ pub fn works() -> Vec<Work> {
             name: "value iteration",
             summary: "Garnet of 1e6 states, 4 actions, 4 next states, discount 0.95: a sweep",
             run: sweeps,
+        },
+        Work {
+            name: "random reads",
+            summary: "adding up values at random places of 8 MB: a value",
+            run: random_reads,
         },
         Work { name: "copy", summary: "copying memory: a byte read or written", run: copy },
     ]
@@ -150,6 +156,28 @@ fn sweeps(request: &Request) -> Result<Value> {
             "gathers": mdp.transitions(),
         }))
     })?
+}
+
+/// As many values as a sweep of the large model reads, from places as random, and nothing else: its limit.
+fn random_reads(request: &Request) -> Result<Value> {
+    let [states, actions, branching] = GARNET;
+    let mut rng = Seeds::new(0).stream("places");
+    let reads = states * actions * branching;
+    let places: Vec<u32> = (0..reads).map(|_| rng.random_range(0..states as u32)).collect();
+    let values: Vec<f64> = (0..states).map(|state| state as f64).collect();
+    in_pool(request.threads, || {
+        request.time(reads, || {
+            let sums = places.par_chunks(reads / request.threads).map(|places| {
+                let mut sums = [0.0; 8];
+                for places in places.chunks_exact(8) {
+                    // Sums of their own, so that a read waits for no other.
+                    sums.iter_mut().zip(places).for_each(|(sum, &place)| *sum += values[place as usize]);
+                }
+                sums.iter().sum::<f64>()
+            });
+            black_box(sums.sum::<f64>());
+        })
+    })
 }
 
 /// Bytes of one array that is copied; far more than fit into any cache.

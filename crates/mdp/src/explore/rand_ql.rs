@@ -26,7 +26,7 @@
 
 use quire_core::{About, Options, Paper, Result, Rng, options, state};
 use rand::RngExt;
-use rand_distr::{Beta, Distribution};
+use rand_distr::{Beta, Distribution, Gamma};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,30 +85,94 @@ pub fn stage_length(stage: u32, horizon: usize) -> u64 {
     ((1.0 + 1.0 / horizon as f64).powf(f64::from(stage)) * horizon as f64).floor() as u64
 }
 
-/// A draw from Beta(a, b), where b may be as small as 1/S and a vanishing b gives 1.
-fn beta(a: f64, b: f64, rng: &mut Rng) -> f64 {
-    let draw = Beta::new(a, b).expect("positive parameters").sample(rng);
-    // Both gamma variates behind the draw may underflow to 0.
-    if draw.is_nan() { f64::from(u8::from(rng.random::<f64>() < a / (a + b))) } else { draw }
+/// Beta(a, b), where b may be as small as 1/S and a vanishing b gives 1.
+enum Share {
+    /// x/(x + y) of gamma variates, which are cheap where both shapes are at least 1.
+    Gammas(Gamma<f64>, Gamma<f64>),
+    /// Any other, and its mean.
+    Any(Beta<f64>, f64),
 }
 
-/// One table's step of the practical and the sampled form: with g ~ Beta(n, n₀) and w ~ Beta((H + 1)/κ, n/κ), `value` moves by w
-/// towards g `target` + (1 - g) `ceiling`.
-#[allow(clippy::too_many_arguments)] // the update has as many parts
-pub(super) fn practical_step(
-    value: &mut f64,
-    target: f64,
-    ceiling: f64,
-    n: f64,
-    prior_weight: f64,
-    inflation: f64,
-    horizon: usize,
-    rng: &mut Rng,
-) {
-    let mixed = beta(n, prior_weight, rng);
-    let target = mixed * target + (1.0 - mixed) * ceiling;
-    let rate = beta((horizon as f64 + 1.0) / inflation, n / inflation, rng);
-    *value += rate * (target - *value);
+impl Share {
+    fn new(a: f64, b: f64) -> Self {
+        if a >= 1.0 && b >= 1.0 {
+            let gamma = |shape| Gamma::new(shape, 1.0).expect("a positive shape");
+            Share::Gammas(gamma(a), gamma(b))
+        } else {
+            Share::Any(Beta::new(a, b).expect("positive parameters"), a / (a + b))
+        }
+    }
+
+    #[inline]
+    fn draw(&self, rng: &mut Rng) -> f64 {
+        match self {
+            Share::Gammas(first, second) => {
+                let (first, second) = (first.sample(rng), second.sample(rng));
+                first / (first + second)
+            }
+            Share::Any(beta, mean) => {
+                let draw = beta.sample(rng);
+                // Both gamma variates behind the draw may underflow to 0.
+                if draw.is_nan() { f64::from(u8::from(rng.random::<f64>() < *mean)) } else { draw }
+            }
+        }
+    }
+}
+
+/// A draw from Beta(a, b).
+fn beta(a: f64, b: f64, rng: &mut Rng) -> f64 {
+    Share::new(a, b).draw(rng)
+}
+
+/// 1 - g, the weight of the prior.
+enum PriorWeight {
+    /// For n₀ < 1 < n, as the product of U^(1/n₀), which has the law Beta(n₀, 1), and Beta(n₀ + 1, n - 1). Where U is below
+    /// `negligible` it is less than 2⁻⁵⁴, and g rounds to 1: with n₀ = 1/S that is most of the time, so the rest is seldom drawn.
+    Small { negligible: f64, power: f64, share: Share },
+    /// For any n₀.
+    Any(Share),
+}
+
+/// A step of the practical and the sampled form, made once for all tables: with g ~ Beta(n, n₀) and w ~ Beta((H + 1)/κ, n/κ),
+/// a value moves by w towards g `target` + (1 - g) `ceiling`.
+pub(super) struct PracticalStep {
+    prior: PriorWeight,
+    rate: Share,
+}
+
+impl PracticalStep {
+    pub(super) fn new(n: f64, prior_weight: f64, inflation: f64, horizon: usize) -> Self {
+        let prior = if prior_weight < 1.0 && n > 1.0 {
+            PriorWeight::Small {
+                negligible: (-54.0 * prior_weight).exp2(),
+                power: 1.0 / prior_weight,
+                share: Share::new(prior_weight + 1.0, n - 1.0),
+            }
+        } else {
+            PriorWeight::Any(Share::new(prior_weight, n))
+        };
+        PracticalStep { prior, rate: Share::new((horizon as f64 + 1.0) / inflation, n / inflation) }
+    }
+
+    #[inline]
+    pub(super) fn apply(&self, value: &mut f64, target: f64, ceiling: f64, rng: &mut Rng) {
+        let target = match &self.prior {
+            PriorWeight::Small { negligible, power, share } => {
+                let uniform = rng.random::<f64>();
+                if uniform < *negligible {
+                    target
+                } else {
+                    mix((uniform.ln() * power).exp() * share.draw(rng), ceiling, target)
+                }
+            }
+            PriorWeight::Any(share) => mix(share.draw(rng), ceiling, target),
+        };
+        *value += self.rate.draw(rng) * (target - *value);
+    }
+}
+
+fn mix(weight: f64, a: f64, b: f64) -> f64 {
+    weight * a + (1.0 - weight) * b
 }
 
 /// One table's step of the staged form: `value` moves by w ~ Beta(1/κ, (n + n₀)/κ) towards `target`.
@@ -194,6 +258,7 @@ impl RandQl {
         let n = visits[at] as f64 + *prior_weight * options.inflation;
         let reward = setting.rewards[state * setting.actions + action];
         let ceiling = upper.ceiling(stage);
+        let step = PracticalStep::new(n, *prior_weight, options.inflation, setting.horizon);
         let mut greatest = f64::NEG_INFINITY;
         for table in 0..tables {
             let later = match options.form {
@@ -205,8 +270,7 @@ impl RandQl {
                 _ => upper.value(stage + 1, next),
             };
             let value = &mut ensemble[at * tables + table];
-            let (prior, inflation) = (*prior_weight, options.inflation);
-            practical_step(value, reward + later, ceiling, n, prior, inflation, setting.horizon, rng);
+            step.apply(value, reward + later, ceiling, rng);
             greatest = greatest.max(*value);
         }
         upper.q[at] = upper.q[at].min(greatest);
@@ -311,6 +375,27 @@ mod tests {
             let exact_variance = 0.75 * 0.75 * a * b / ((a + b) * (a + b) * (a + b + 1.0));
             assert!((mean - exact_mean).abs() < 5.0 * (exact_variance / 1e5).sqrt(), "{mean} {exact_mean}");
             assert!((variance / exact_variance - 1.0).abs() < 0.03, "{variance} {exact_variance}");
+        }
+    }
+
+    /// Towards 0 from 0 with a ceiling of 1 and w ≈ 1 a step draws 1 - g itself, which has the law Beta(n₀, n).
+    #[test]
+    fn the_weight_of_the_prior_has_its_law() {
+        for (prior, n) in [(0.05_f64, 1.05_f64), (0.4, 3.4), (0.9, 1.9), (1.0, 2.0), (2.5, 4.5)] {
+            let step = PracticalStep { rate: Share::new(1e12, 1.0), ..PracticalStep::new(n, prior, 1.0, 10) };
+            let mut rng = Seeds::new(5).stream("law");
+            let draws: Vec<f64> = (0..100_000)
+                .map(|_| {
+                    let mut value = 0.0;
+                    step.apply(&mut value, 0.0, 1.0, &mut rng);
+                    value
+                })
+                .collect();
+            let (mean, variance) = moments(&draws);
+            let exact_mean = prior / (prior + n);
+            let exact_variance = exact_mean * (1.0 - exact_mean) / (prior + n + 1.0);
+            assert!((mean - exact_mean).abs() < 5.0 * (exact_variance / 1e5).sqrt(), "{mean} {exact_mean}");
+            assert!((variance / exact_variance - 1.0).abs() < 0.06, "{prior}: {variance} {exact_variance}");
         }
     }
 

@@ -12,7 +12,7 @@ use super::{Explorer, Make, Setting};
 use crate::finite::FiniteMdp;
 use crate::linear::Features;
 use crate::policy;
-use crate::solve::{backward_induction, evaluate_episodic};
+use crate::solve::{EpisodicEvaluator, backward_induction};
 
 /// Points of the regret curve in a run.
 const RECORDS: u64 = 100;
@@ -29,7 +29,7 @@ pub struct ExploreRun {
     explorer: Box<dyn Explorer>,
     options: OptionMap,
     policy: Vec<usize>,
-    scratch: Vec<f64>,
+    evaluator: EpisodicEvaluator,
     place: Place,
 }
 
@@ -65,7 +65,7 @@ impl ExploreRun {
             explorer: (entry.make)(&setting, &spec.options)?,
             optimum: optimum(&mdp, horizon),
             policy: vec![0; horizon * mdp.states()],
-            scratch: Vec::new(),
+            evaluator: EpisodicEvaluator::new(Arc::clone(&mdp)),
             place: Place { episode: 0, regret: 0.0, last_value: 0.0, dynamics: seeds.stream("dynamics") },
             spec: spec.clone(),
             budget,
@@ -81,7 +81,7 @@ impl ExploreRun {
 
     fn episode(&mut self, trace: &mut Trace) {
         self.explorer.plan(&mut self.policy);
-        self.place.last_value = evaluate_episodic(&self.mdp, &self.policy, &mut self.scratch);
+        self.place.last_value = self.evaluator.evaluate(&self.policy);
         self.place.regret += self.optimum - self.place.last_value;
         let mut state = self.mdp.sample_start(&mut self.place.dynamics);
         for stage in 0..self.setting.horizon {

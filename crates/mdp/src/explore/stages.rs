@@ -13,10 +13,13 @@ pub struct Stages {
     horizon: usize,
     /// The most that a step is taken to earn.
     reward: f64,
-    /// Q_h(s, a), `[H, S, A]`.
+    /// Q_h(s, a), `[H, S, A]`; after a change of it comes [`Stages::renew`].
     pub q: Vec<f64>,
     /// V_h(s), `[H + 1, S]`; the last stage is 0.
     v: Vec<f64>,
+    /// The greedy actions, `[H, S]`, once they have been asked for: an episode changes few.
+    #[serde(skip)]
+    greedy: Vec<usize>,
 }
 
 impl Stages {
@@ -34,6 +37,7 @@ impl Stages {
             reward,
             q: fill(states * actions).collect(),
             v: fill(states).chain(std::iter::repeat_n(0.0, states)).collect(),
+            greedy: Vec::new(),
         }
     }
 
@@ -60,15 +64,20 @@ impl Stages {
     /// V_h(s) ← min(ceiling, max_a Q_h(s, a)).
     pub fn renew(&mut self, stage: usize, state: usize) {
         let row = &self.q[self.index(stage, state, 0)..][..self.actions];
-        let greatest = maximum(row.iter().copied()).1;
+        let (action, greatest) = maximum(row.iter().copied());
+        if let Some(greedy) = self.greedy.get_mut(stage * self.states + state) {
+            *greedy = action;
+        }
         self.set_value(stage, state, greatest.min(self.ceiling(stage)));
     }
 
     /// Fills `policy`, `[H, S]`, with the greedy actions; the first of equals.
-    pub fn greedy(&self, policy: &mut [usize]) {
-        for (best, row) in policy.iter_mut().zip(self.q.chunks_exact(self.actions)) {
-            *best = maximum(row.iter().copied()).0;
+    pub fn greedy(&mut self, policy: &mut [usize]) {
+        if self.greedy.is_empty() {
+            self.greedy =
+                self.q.chunks_exact(self.actions).map(|row| maximum(row.iter().copied()).0).collect();
         }
+        policy.copy_from_slice(&self.greedy);
     }
 }
 

@@ -3,7 +3,7 @@
 //! | question | functions |
 //! |---|---|
 //! | discounted | [`value_iteration`], [`policy_iteration`], [`evaluate`], [`discounted_occupancy`] |
-//! | episodic | [`backward_induction`], [`evaluate_episodic`], [`occupancy`] |
+//! | episodic | [`backward_induction`], [`evaluate_episodic`], [`EpisodicEvaluator`], [`occupancy`] |
 //! | average reward | [`relative_value_iteration`], [`gain_and_bias`], [`stationary_distribution`] |
 //! | with caution | [`risk_sensitive_value_iteration`], [`risk_sensitive_evaluate`], [`risk_sensitive_action_values`], [`entropic_risk`], [`worst_model`] |
 //! | in the worst model of a set | [`robust_value_iteration`], [`worst_case_kl`], [`worst_case_total_variation`] |
@@ -24,7 +24,7 @@ pub use discounted::{
     Solution, action_values, discounted_occupancy, evaluate, policy_iteration, value_iteration,
 };
 pub use effective_horizon::{EffectiveHorizon, effective_horizon};
-pub use episodic::{EpisodicSolution, backward_induction, evaluate_episodic, occupancy};
+pub use episodic::{EpisodicEvaluator, EpisodicSolution, backward_induction, evaluate_episodic, occupancy};
 pub use matrix_game::{MatrixGame, matrix_game};
 pub use risk::{
     entropic_risk, risk_sensitive_action_values, risk_sensitive_evaluate, risk_sensitive_value_iteration,

@@ -9,7 +9,8 @@
 //!
 //! The loss is a sum over the past, not a mean, so β does not grow with the data. With A = I - 2 η Λ the J steps make a
 //! normal variable of mean A^J w₀ + (I - A^J) ŵ and covariance (I - A^{2J}) Λ⁻¹ (I + A)⁻¹/β, which for small steps tends to
-//! the posterior's (2 β Λ)⁻¹. The step is bounded by the largest eigenvalue, so where few directions have been seen often
+//! the posterior's (2 β Λ)⁻¹. With a feature a pair Λ is diagonal, and the J steps are drawn at once from that law, one normal
+//! number a weight; otherwise they are walked. The step is bounded by the largest eigenvalue, so where few directions have been seen often
 //! and others never, the latter mix slowly and the noise does not carry far: long chains with a feature a pair need other
 //! methods.
 //!
@@ -131,6 +132,31 @@ pub fn langevin(
     }
 }
 
+/// As [`langevin`] with Λ = diag(`diagonal`) > 0, drawn at once from the law that the steps lead to: each weight apart, with
+/// a = 1 - 2 η λ of mean a^J w + (1 - a^J) b/λ and variance (1 - a^{2J})/(λ (1 + a) β).
+pub fn langevin_at_once(
+    weights: &mut DVector<f64>,
+    diagonal: &DVector<f64>,
+    right: &DVector<f64>,
+    eta: f64,
+    inverse_temperature: f64,
+    steps: usize,
+    rng: &mut Rng,
+) {
+    // Most pairs have been seen equally often: never.
+    let (mut known, mut kept, mut deviation) = (f64::NAN, 0.0, 0.0);
+    for ((weight, &lambda), b) in weights.iter_mut().zip(diagonal).zip(right) {
+        if lambda != known {
+            let a = 1.0 - 2.0 * eta * lambda;
+            known = lambda;
+            kept = a.powf(steps as f64);
+            deviation = ((1.0 - kept * kept) / (lambda * (1.0 + a) * inverse_temperature)).sqrt();
+        }
+        let noise: f64 = StandardNormal.sample(rng);
+        *weight = kept * *weight + (1.0 - kept) * (b / lambda) + deviation * noise;
+    }
+}
+
 impl Method for LmcLsvi {
     type Options = LmcLsviOptions;
 
@@ -166,7 +192,13 @@ impl Explorer for LmcLsvi {
             let right = DVector::from_vec(regressions.right(stage, later));
             let eta = options.step / precision.largest_eigenvalue();
             let (beta, steps) = (options.inverse_temperature, options.inner_steps);
-            langevin(&mut weights[stage], &precision, &right, eta, beta, steps, rng);
+            let weights_now = &mut weights[stage];
+            match &precision {
+                Precision::Diagonal(diagonal) => {
+                    langevin_at_once(weights_now, diagonal, &right, eta, beta, steps, rng);
+                }
+                Precision::Dense(_) => langevin(weights_now, &precision, &right, eta, beta, steps, rng),
+            }
             regressions.values(weights[stage].as_slice())
         });
     }

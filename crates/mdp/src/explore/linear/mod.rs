@@ -110,7 +110,10 @@ impl Regressions {
         let (pairs, states) = (self.setting.pairs(), self.setting.states);
         let mut right = vec![0.0; self.dimension()];
         let counts = self.sums.counts[stage * pairs * states..].chunks_exact(states);
-        for (pair, counts) in counts.take(pairs).enumerate() {
+        // With a feature a pair the diagonal tells which rows are empty; they need not be read.
+        let (d, is_one_hot) = (self.dimension(), self.features.is_one_hot());
+        let seen = |pair: usize| !is_one_hot || self.sums.gram[(stage * d + pair) * d + pair] > 0.0;
+        for (pair, counts) in counts.take(pairs).enumerate().filter(|(pair, _)| seen(*pair)) {
             let (visits, sum) = counts.iter().zip(later).fold((0.0, 0.0), |(visits, sum), (n, value)| {
                 (visits + n, sum + n * (self.setting.rewards[pair] + value))
             });

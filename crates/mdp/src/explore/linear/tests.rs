@@ -3,7 +3,7 @@ use quire_core::{Rng, Seeds};
 
 use super::epsilon_greedy_lsvi::EpsilonGreedyLsvi;
 use super::linear_rlsvi::{LinearRlsvi, LinearRlsviOptions};
-use super::lmc_lsvi::{LmcLsvi, LmcLsviOptions, Precision, langevin};
+use super::lmc_lsvi::{LmcLsvi, LmcLsviOptions, Precision, langevin, langevin_at_once};
 use super::lsvi_ucb::LsviUcb;
 use super::*;
 use crate::explore::Method;
@@ -91,6 +91,39 @@ fn a_diagonal_takes_the_same_steps_as_its_matrix() {
     };
     let dense = walk(Precision::Dense(DMatrix::from_diagonal(&diagonal)));
     assert!((walk(Precision::Diagonal(diagonal)) - dense).amax() < 1e-12);
+}
+
+/// Drawn at once they have the mean of the walk, which without noise is the walk, and its variance, here summed step by step.
+#[test]
+fn steps_at_once_have_the_law_of_the_walk() {
+    let diagonal = DVector::from_row_slice(&[3.0, 1.0, 1.0, 0.5]);
+    let right = DVector::from_row_slice(&[2.0, -1.0, 0.5, 0.0]);
+    let start = DVector::from_row_slice(&[1.0, 4.0, 0.0, -2.0]);
+    let precision = Precision::Diagonal(diagonal.clone());
+    // The largest step makes 1 - 2 η λ negative for the first weight.
+    for (eta, steps) in [(0.08, 50), (0.08, 1), (0.3, 3)] {
+        let mut rng = Seeds::new(2).stream("noise");
+        let (mut walked, mut drawn) = (start.clone(), start.clone());
+        langevin(&mut walked, &precision, &right, eta, 1e300, steps, &mut rng);
+        langevin_at_once(&mut drawn, &diagonal, &right, eta, 1e300, steps, &mut rng);
+        assert!((&walked - drawn).amax() < 1e-12);
+        let (draws, beta) = (20_000, 0.7);
+        let mut squares = DVector::zeros(4);
+        for _ in 0..draws {
+            let mut weights = start.clone();
+            langevin_at_once(&mut weights, &diagonal, &right, eta, beta, steps, &mut rng);
+            squares += (weights - &walked).map(|error| error * error);
+        }
+        for (lambda, sum) in diagonal.iter().zip(&squares) {
+            let a: f64 = 1.0 - 2.0 * eta * lambda;
+            let variance = (0..steps).map(|step| a.powi(2 * step as i32)).sum::<f64>() * 2.0 * eta / beta;
+            let error = sum / f64::from(draws) / variance - 1.0;
+            assert!(
+                error.abs() < 5.0 * (2.0 / f64::from(draws)).sqrt(),
+                "{steps} steps, λ = {lambda}: {error}"
+            );
+        }
+    }
 }
 
 #[test]

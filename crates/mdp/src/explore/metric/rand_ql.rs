@@ -18,7 +18,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::rand_ql::{Form, practical_step, stage_length, staged_step};
+use super::super::rand_ql::{Form, PracticalStep, stage_length, staged_step};
 use super::partition::{CellKind, Cells, Partition, inherit};
 use super::{Explorer, Method, Setting};
 use crate::solve::maximum;
@@ -214,11 +214,12 @@ impl Explorer for MetricRandQl {
                 Form::Sampled => None,
                 _ => Some(reward + self.value(stage + 1, next, None)),
             };
+            let step = PracticalStep::new(n, prior, inflation, horizon);
             for table in 0..tables {
                 let target = shared.unwrap_or_else(|| reward + self.value(stage + 1, next, Some(table)));
                 let Learned { ensemble, rng, .. } = &mut self.learned;
                 let value = &mut ensemble[cell * tables + table];
-                practical_step(value, target, ceiling, n, prior, inflation, horizon, rng);
+                step.apply(value, target, ceiling, rng);
             }
             let greatest = self.learned.ensemble[row].iter().copied().fold(f64::NEG_INFINITY, f64::max);
             // A coarse cell may be worth less than its best part, so what its parts inherit may have to rise.
