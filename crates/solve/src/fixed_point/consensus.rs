@@ -11,7 +11,7 @@ use quire_core::Rng;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-use super::{Certificate, EXCLUDED, Operator};
+use super::Operator;
 use crate::vectors::{add_scaled, dot, norm};
 
 /// The operator, on z = (x, u).
@@ -164,20 +164,23 @@ impl Operator for Consensus {
     }
 
     /// (0, v_u), scaled to length 1.
-    fn certificate(&self, displacement: &[f64]) -> Option<Certificate> {
+    fn certificate(&self, displacement: &[f64], vector: &mut [f64], scratch: &mut [f64]) -> f64 {
         let n = self.split();
         let length = norm(&displacement[n..]);
-        let mut vector = displacement.to_vec();
         vector[..n].fill(0.0);
-        vector[n..].iter_mut().for_each(|v| *v /= length);
-        (self.excluded(&vector) > EXCLUDED)
-            .then(|| Certificate { vector, proof: "no point lies in the balls of all agents".to_owned() })
+        vector[n..].iter_mut().zip(&displacement[n..]).for_each(|(u, v)| *u = v / length);
+        self.excluded_with(vector, scratch)
     }
 
-    fn excluded(&self, vector: &[f64]) -> f64 {
+    fn proof(&self, _vector: &[f64], _excluded: f64) -> String {
+        "no point lies in the balls of all agents".to_owned()
+    }
+
+    fn excluded_with(&self, vector: &[f64], scratch: &mut [f64]) -> f64 {
         let n = self.split();
-        let mut forces = vec![0.0; n];
-        self.add_forces(-1.0, &vector[n..], &mut forces);
+        let forces = &mut scratch[..n];
+        forces.fill(0.0);
+        self.add_forces(-1.0, &vector[n..], forces);
         let (mut least, mut size) = (0.0, 0.0);
         for (a, radius) in self.radii.iter().enumerate() {
             let (force, centre) = (&forces[self.agent(a)], &self.centres[self.agent(a)]);

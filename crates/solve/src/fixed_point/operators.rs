@@ -5,8 +5,8 @@ use quire_core::Rng;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
-use super::{Certificate, EXCLUDED, Operator};
-use crate::vectors::{add_scaled, dot};
+use super::{Operator, ROUNDING, excluded};
+use crate::vectors::{add_scaled, dot, norm};
 
 /// T x = (1 - θ) x + θ (R x - v): a rotation in the first two coordinates and a drift along the third. Nonexpansive, and averaged if θ < 1.
 #[derive(Debug, Clone, Copy)]
@@ -32,16 +32,18 @@ impl Operator for Drift {
         }
     }
 
-    fn certificate(&self, displacement: &[f64]) -> Option<Certificate> {
-        (self.excluded(displacement) > EXCLUDED).then(|| Certificate {
-            vector: displacement.to_vec(),
-            proof: format!("every point moves by {:.3}", self.part * self.length),
-        })
+    fn certificate(&self, displacement: &[f64], vector: &mut [f64], scratch: &mut [f64]) -> f64 {
+        vector.copy_from_slice(displacement);
+        self.excluded_with(vector, scratch)
     }
 
     /// Every displacement has the same third coordinate.
-    fn excluded(&self, vector: &[f64]) -> f64 {
+    fn excluded_with(&self, vector: &[f64], _scratch: &mut [f64]) -> f64 {
         if vector[2] == 0.0 { 0.0 } else { f64::INFINITY }
+    }
+
+    fn proof(&self, _vector: &[f64], _excluded: f64) -> String {
+        format!("every point moves by {:.3}", self.part * self.length)
     }
 }
 
@@ -69,15 +71,17 @@ impl Operator for LineAndDisc {
         (out[0], out[1]) = (on_disc[0], z[1] + on_disc[1]);
     }
 
-    fn certificate(&self, displacement: &[f64]) -> Option<Certificate> {
-        (self.excluded(displacement) > EXCLUDED).then(|| Certificate {
-            vector: displacement.to_vec(),
-            proof: format!("the sets are {:.6} apart", self.gap(displacement)),
-        })
+    fn certificate(&self, displacement: &[f64], vector: &mut [f64], scratch: &mut [f64]) -> f64 {
+        vector.copy_from_slice(displacement);
+        self.excluded_with(vector, scratch)
+    }
+
+    fn proof(&self, vector: &[f64], _excluded: f64) -> String {
+        format!("the sets are {:.6} apart", self.gap(vector))
     }
 
     /// The displacement separates the sets if the disc lies strictly beyond the line in its direction.
-    fn excluded(&self, vector: &[f64]) -> f64 {
+    fn excluded_with(&self, vector: &[f64], _scratch: &mut [f64]) -> f64 {
         let length = vector[0].hypot(vector[1]);
         // A direction along the line would cut it: only what is at right angles to it separates.
         let upright = vector[0].abs() <= 1e-6 * length;
@@ -101,6 +105,9 @@ pub struct LinearProgram {
     matrix: DMatrix<f64>,
     right: Vec<f64>,
     cost: Vec<f64>,
+    /// ‖A‖.
+    norm: f64,
+    /// τ = σ.
     step: f64,
 }
 
@@ -108,7 +115,7 @@ impl LinearProgram {
     /// With this matrix `[m, n]`, right side `[m]` and cost `[n]`.
     pub fn new(matrix: DMatrix<f64>, right: Vec<f64>, cost: Vec<f64>) -> Self {
         let norm = matrix.clone().svd(false, false).singular_values.max();
-        LinearProgram { step: 0.9 / norm, matrix, right, cost }
+        LinearProgram { step: 0.9 / norm, norm, matrix, right, cost }
     }
 
     /// A random program of this size, infeasible by construction: some y has Aᵀ y <= 0 and bᵀ y > 0.
@@ -221,45 +228,61 @@ impl Operator for LinearProgram {
         (dot(x, x) + dot(y, y)) / self.step + 2.0 * cross
     }
 
-    /// Farkas' y, scaled to bᵀy = 1, as (0, y); or else a ray d, scaled to cᵀd = -1, as (d, 0).
-    fn certificate(&self, displacement: &[f64]) -> Option<Certificate> {
+    /// Farkas' y, scaled to bᵀy = 1, as (0, y); or a ray d, scaled to cᵀd = -1, as (d, 0); of the two, which excludes more.
+    fn certificate(&self, displacement: &[f64], vector: &mut [f64], scratch: &mut [f64]) -> f64 {
         // Both are proportional to the steps, which are the negative displacement.
         let n = self.cost.len();
-        let scaled = |gain: f64, keep: std::ops::Range<usize>, least: f64| {
-            let mut vector = vec![0.0; displacement.len()];
-            for i in keep {
-                vector[i] = (-displacement[i] / gain).max(least);
-            }
-            (gain > 0.0 && self.excluded(&vector) > EXCLUDED).then_some(vector)
+        let prices = |vector: &mut [f64]| {
+            let gain = -dot(&self.right, &displacement[n..]);
+            vector[..n].fill(0.0);
+            vector[n..].iter_mut().zip(&displacement[n..]).for_each(|(y, v)| *y = -v / gain);
+            gain
         };
-        let gain = -dot(&self.right, &displacement[n..]);
-        if let Some(vector) = scaled(gain, n..displacement.len(), f64::NEG_INFINITY) {
-            let proof = match self.excluded(&vector) {
-                f64::INFINITY => "y with Aᵀy <= 0 and bᵀy > 0: no x >= 0 has Ax = b".to_owned(),
-                size => format!("no x >= 0 of sum below {size:.0e} has Ax = b"),
-            };
-            return Some(Certificate { vector, proof });
-        }
+        let by_prices = if prices(vector) > 0.0 { self.excluded_with(vector, scratch) } else { 0.0 };
         let fall = dot(&self.cost, &displacement[..n]);
-        let vector = scaled(fall, 0..n, 0.0)?;
-        let proof = "a ray d >= 0 with Ad = 0 and cᵀd < 0: no dual solution".to_owned();
-        Some(Certificate { vector, proof })
+        vector[..n].iter_mut().zip(&displacement[..n]).for_each(|(d, v)| *d = (-v / fall).max(0.0));
+        vector[n..].fill(0.0);
+        let by_ray = if fall > 0.0 { self.excluded_with(vector, scratch) } else { 0.0 };
+        if by_prices >= by_ray {
+            prices(vector);
+        }
+        by_prices.max(by_ray)
     }
 
     /// Of (0, y): if A x = b and x >= 0 then bᵀy = xᵀAᵀy <= max(Aᵀy) ‖x‖₁. Of (d, 0) with d >= 0: if Aᵀy <= c then -cᵀd <= -yᵀA d <=
     /// max|A d| ‖y‖₁.
-    fn excluded(&self, vector: &[f64]) -> f64 {
+    fn excluded_with(&self, vector: &[f64], scratch: &mut [f64]) -> f64 {
         let (ray, prices) = self.split(vector);
         let is_zero = |part: &[f64]| part.iter().all(|&part| part == 0.0);
-        let (gain, against) = if is_zero(ray) {
-            let excess = transposed_times(&self.matrix, prices).into_iter().fold(0.0, f64::max);
-            (dot(&self.right, prices), excess)
+        // ‖A‖ times the vector's length bounds every entry of the product.
+        let rounding = ROUNDING * self.norm * norm(vector);
+        if is_zero(ray) {
+            let products = (0..ray.len()).map(|j| dot(self.column(j), prices));
+            let excess = products.fold(f64::NEG_INFINITY, f64::max);
+            excluded(dot(&self.right, prices), excess, rounding)
         } else if is_zero(prices) && ray.iter().all(|&d| d >= 0.0) {
-            let off = times(&self.matrix, ray).into_iter().map(f64::abs).fold(0.0, f64::max);
-            (-dot(&self.cost, ray), off)
+            let image = &mut scratch[..prices.len()];
+            image.fill(0.0);
+            for (j, &d) in ray.iter().enumerate() {
+                add_scaled(d, self.column(j), image);
+            }
+            let off = image.iter().fold(0.0_f64, |off, value| off.max(value.abs()));
+            excluded(-dot(&self.cost, ray), off, rounding)
         } else {
-            return 0.0;
-        };
-        if gain > 0.0 { gain / against } else { 0.0 }
+            0.0
+        }
+    }
+
+    fn proof(&self, vector: &[f64], excluded: f64) -> String {
+        let (ray, _) = self.split(vector);
+        if ray.iter().any(|&d| d > 0.0) {
+            return format!(
+                "a ray d >= 0 with cᵀd < 0 and Ad = 0: no dual solution y with |y| of sum below {excluded:.0e}"
+            );
+        }
+        match excluded {
+            f64::INFINITY => "y with Aᵀy < 0 and bᵀy > 0: no x >= 0 has Ax = b".to_owned(),
+            size => format!("no x >= 0 of sum below {size:.0e} has Ax = b"),
+        }
     }
 }

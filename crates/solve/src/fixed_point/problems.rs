@@ -6,10 +6,14 @@
 //! | `rotation-drift-averaged` | half of it, half the identity | no |
 //! | `disjoint-sets` | Douglas-Rachford on a line and a disc of radius 1 at height 2 | no |
 //! | `infeasible-lp` | PDHG on a random linear program without a feasible point, 20 x 40 | no |
+//! | `infeasible-lp-100x200`, `infeasible-lp-200x400` | the same, larger | no |
 //! | `unbounded-lp` | PDHG on one that is feasible and falls for ever | no |
+//! | `unbounded-lp-100x200` | the same, larger | no |
 //! | `feasible-lp` | PDHG on one with a solution | yes |
 //! | `infeasible-socp` | Douglas-Rachford on 10 random equations within 6 second-order cones of 4 coordinates, without a solution | no |
 //! | `feasible-socp` | the same with one | yes |
+//! | `infeasible-sdp` | Douglas-Rachford on 12 random equations within 2 cones of positive semidefinite matrices of order 5, without a solution | no |
+//! | `feasible-sdp` | the same with one | yes |
 //! | `weakly-infeasible-socp` | the same on sets that come as near as one likes and never meet: v = 0 | no |
 //! | `infeasible-consensus` | PDHG for 10 agents in a ring with chords, whose balls in 3 dimensions have no point in common | no |
 //! | `feasible-consensus` | the same with one | yes |
@@ -22,10 +26,10 @@ use std::sync::Arc;
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 use rand::RngExt;
 
-use super::cones::ConeProgram;
+use super::cones::{Cone, ConeProgram};
 use super::consensus::Consensus;
 use super::operators::{Drift, LineAndDisc, LinearProgram};
-use super::{EXCLUDED, FixedPoint, METHODS, Operator};
+use super::{FixedPoint, METHODS, Operator};
 use crate::problem::{Said, SolveProblem, World};
 
 /// Which operator.
@@ -35,10 +39,17 @@ pub enum Kind {
     Drift(f64),
     /// A line and a disc.
     Sets,
-    /// A linear program; `Weak` stands for a feasible one without a feasible dual.
-    Program(Feasibility),
+    /// A linear program.
+    Program {
+        /// Which; weakly infeasible ones do not exist.
+        which: Feasibility,
+        /// Its number of equations; it has twice as many variables.
+        rows: usize,
+    },
     /// A second-order cone program.
     Cones(Feasibility),
+    /// A semidefinite program.
+    Semidefinite(Feasibility),
     /// Agents with balls.
     Consensus {
         /// With a point in common.
@@ -53,8 +64,10 @@ pub enum Feasibility {
     Feasible,
     /// It has no feasible point.
     Infeasible,
-    /// It has feasible points and its dual has none, or it has none but comes as near as one likes.
-    Weak,
+    /// It has feasible points of any cost, and its dual has none.
+    Unbounded,
+    /// It has no feasible point, and comes as near to one as one likes.
+    WeaklyInfeasible,
 }
 
 /// Rounds of projections for a v that is not known in closed form; they end as soon as nothing changes.
@@ -69,19 +82,37 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         (
             "infeasible-lp",
             "certify by PDHG that a random linear program has no feasible point",
-            Kind::Program(Feasibility::Infeasible),
+            Kind::Program { which: Feasibility::Infeasible, rows: 20 },
+            20_000,
+        ),
+        (
+            "infeasible-lp-100x200",
+            "the same for a program of 100 equations in 200 variables",
+            Kind::Program { which: Feasibility::Infeasible, rows: 100 },
+            20_000,
+        ),
+        (
+            "infeasible-lp-200x400",
+            "the same for a program of 200 equations in 400 variables",
+            Kind::Program { which: Feasibility::Infeasible, rows: 200 },
             20_000,
         ),
         (
             "feasible-lp",
             "solve a random linear program by PDHG, and do not call it infeasible",
-            Kind::Program(Feasibility::Feasible),
+            Kind::Program { which: Feasibility::Feasible, rows: 20 },
             20_000,
         ),
         (
             "unbounded-lp",
             "certify by PDHG that a random linear program has no least value",
-            Kind::Program(Feasibility::Weak),
+            Kind::Program { which: Feasibility::Unbounded, rows: 20 },
+            20_000,
+        ),
+        (
+            "unbounded-lp-100x200",
+            "the same for a program of 100 equations in 200 variables",
+            Kind::Program { which: Feasibility::Unbounded, rows: 100 },
             20_000,
         ),
         (
@@ -99,7 +130,19 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         (
             "weakly-infeasible-socp",
             "iterate on a second-order cone program that is infeasible with a displacement of 0: line and cone meet at infinity",
-            Kind::Cones(Feasibility::Weak),
+            Kind::Cones(Feasibility::WeaklyInfeasible),
+            10_000,
+        ),
+        (
+            "infeasible-sdp",
+            "certify by Douglas-Rachford that a random semidefinite program has no feasible point",
+            Kind::Semidefinite(Feasibility::Infeasible),
+            10_000,
+        ),
+        (
+            "feasible-sdp",
+            "find a point of one that has some, and do not call it infeasible",
+            Kind::Semidefinite(Feasibility::Feasible),
             10_000,
         ),
         (
@@ -137,6 +180,25 @@ pub struct Displacement {
     pub distance: f64,
 }
 
+/// A random program within these cones, its start, and v and R if it has no feasible point.
+fn within(
+    rows: usize,
+    cones: &[Cone],
+    which: Feasibility,
+    rng: &mut Rng,
+) -> (Box<dyn Operator>, Vec<f64>, Option<Vec<f64>>, f64) {
+    if which != Feasibility::Infeasible {
+        let program = ConeProgram::feasible(rows, cones, rng);
+        let start = vec![0.0; program.dimension()];
+        return (Box::new(program), start, None, f64::NAN);
+    }
+    let program = ConeProgram::infeasible(rows, cones, rng);
+    let (v, at) = program.gap(ROUNDS);
+    let distance = program.square(&at).sqrt();
+    let start = vec![0.0; v.len()];
+    (Box::new(program), start, Some(v), distance)
+}
+
 impl World for Kind {
     type Instance = FixedPoint;
     type Truth = Displacement;
@@ -157,31 +219,24 @@ impl World for Kind {
                 // v is attained at all (0, t) with t >= 1 - height.
                 (Box::new(sets), vec![3.0, 1.0], Some(vec![0.0, 1.0 - height]), 3.0)
             }
-            Kind::Program(which) => {
-                let (rows, columns) = (20, 40);
+            Kind::Program { which, rows } => {
+                let columns = 2 * rows;
                 let program = match which {
                     Feasibility::Feasible => LinearProgram::feasible(rows, columns, &mut rng),
-                    Feasibility::Infeasible => LinearProgram::infeasible(rows, columns, &mut rng),
-                    Feasibility::Weak => LinearProgram::unbounded(rows, columns, &mut rng),
+                    Feasibility::Unbounded => LinearProgram::unbounded(rows, columns, &mut rng),
+                    // What is infeasible is so by a distance, as polyhedra are.
+                    Feasibility::Infeasible | Feasibility::WeaklyInfeasible => {
+                        LinearProgram::infeasible(rows, columns, &mut rng)
+                    }
                 };
                 (Box::new(program), vec![0.0; rows + columns], None, f64::NAN)
             }
-            Kind::Cones(Feasibility::Weak) => {
+            Kind::Cones(Feasibility::WeaklyInfeasible) => {
                 let start = (0..3).map(|_| rng.random_range(-2.0..2.0)).collect();
                 (Box::new(ConeProgram::weakly_infeasible()), start, None, f64::NAN)
             }
-            Kind::Cones(which) => {
-                let (rows, count, size) = (10, 6, 4);
-                let start = vec![0.0; count * size];
-                if which == Feasibility::Feasible {
-                    (Box::new(ConeProgram::feasible(rows, count, size, &mut rng)), start, None, f64::NAN)
-                } else {
-                    let program = ConeProgram::infeasible(rows, count, size, &mut rng);
-                    let (v, at) = program.gap(ROUNDS);
-                    let distance = program.square(&at).sqrt();
-                    (Box::new(program), start, Some(v), distance)
-                }
-            }
+            Kind::Cones(which) => within(10, &[Cone::SecondOrder(4); 6], which, &mut rng),
+            Kind::Semidefinite(which) => within(12, &[Cone::Semidefinite(5); 2], which, &mut rng),
             Kind::Consensus { feasible } => {
                 let agents = Consensus::draw(10, 3, feasible, &mut rng);
                 let start = vec![0.0; agents.dimension()];
@@ -204,6 +259,7 @@ impl World for Kind {
             Kind::Drift(_)
                 | Kind::Sets
                 | Kind::Cones(Feasibility::Infeasible)
+                | Kind::Semidefinite(Feasibility::Infeasible)
                 | Kind::Consensus { feasible: false }
         );
         let mut metrics = vec![metric("displacement", "‖r‖ = ‖x - Tx‖")];
@@ -211,11 +267,16 @@ impl World for Kind {
             metrics.push(metric("residual_error", "‖r - v‖²/R²"));
             metrics.push(metric("normalized_error", "‖n - v‖²/R²"));
         }
-        metrics.push(metric("disagreement", "‖r - n‖/(1 + ‖r‖)"));
-        metrics.push(Metric {
-            direction: Direction::Higher,
-            ..metric("certified", "1 once a certificate, checked afresh, proves infeasibility; 0 before")
-        });
+        metrics.push(metric("disagreement", "‖r - n‖/‖r‖"));
+        let higher = |name, summary| Metric { direction: Direction::Higher, ..metric(name, summary) };
+        metrics.push(higher(
+            "log_excluded",
+            "decimal logarithm of the size up to which r excludes solutions, between 0 and 16",
+        ));
+        metrics.push(higher(
+            "certified",
+            "1 once a certificate, checked afresh, proves infeasibility; 0 before",
+        ));
         metrics
     }
 
@@ -238,8 +299,11 @@ impl World for Kind {
             told.push(("residual_error", square(residual, v) / scale));
             told.push(("normalized_error", square(normalized, v) / scale));
         }
-        told.push(("disagreement", square(residual, normalized).sqrt() / (1.0 + length)));
-        let certified = problem.operator.excluded(&values[3 * n..]) > EXCLUDED;
+        told.push(("disagreement", square(residual, normalized).sqrt() / length));
+        let (mut vector, mut scratch) = (vec![0.0; n], vec![0.0; n]);
+        let excluded = problem.operator.certificate(residual, &mut vector, &mut scratch);
+        told.push(("log_excluded", excluded.clamp(1.0, 1e16).log10()));
+        let certified = problem.operator.excluded(&values[3 * n..]) > 0.0;
         told.push(("certified", f64::from(u8::from(certified))));
         told
     }

@@ -1,8 +1,8 @@
-//! Numbers that carry the derivative by one parameter (forward-mode differentiation): exact through a loop of any length, and it keeps nothing.
+//! Numbers that carry the derivatives by a few parameters (forward-mode differentiation): exact through a loop of any length, and it keeps nothing.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// What a solver computes with: a plain number, or one with a derivative.
+/// What a solver computes with: a plain number, or one with derivatives.
 pub trait Number:
     Copy
     + Add<Output = Self>
@@ -17,6 +17,9 @@ pub trait Number:
 
     /// Its square root, whose derivative at 0 is taken for 0.
     fn sqrt(self) -> Self;
+
+    /// e to its power.
+    fn exp(self) -> Self;
 
     /// `low` or `high` if it lies beyond.
     fn clamp(self, low: f64, high: f64) -> Self {
@@ -40,78 +43,113 @@ impl Number for f64 {
     fn sqrt(self) -> f64 {
         f64::sqrt(self)
     }
+
+    #[inline]
+    fn exp(self) -> f64 {
+        f64::exp(self)
+    }
 }
 
-/// A number and its derivative.
+/// A number and its derivatives by P parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dual {
+pub struct Dual<const P: usize> {
     /// The number.
     pub value: f64,
-    /// Its derivative.
-    pub slope: f64,
+    /// Its derivatives.
+    pub slopes: [f64; P],
 }
 
-impl Dual {
-    /// The parameter itself.
-    pub fn parameter(value: f64) -> Self {
-        Dual { value, slope: 1.0 }
+impl<const P: usize> Dual<P> {
+    /// Parameter number `index`, 0 to P - 1.
+    pub fn parameter(value: f64, index: usize) -> Self {
+        Dual { value, slopes: std::array::from_fn(|i| if i == index { 1.0 } else { 0.0 }) }
+    }
+
+    /// `value`, whose derivatives are those of this number times `slope`.
+    #[inline]
+    pub fn through(self, value: f64, slope: f64) -> Self {
+        Dual { value, slopes: self.slopes.map(|s| slope * s) }
+    }
+
+    /// `value`, whose derivatives are a s + b t for those of the two numbers.
+    #[inline]
+    fn with(self, other: Self, value: f64, a: f64, b: f64) -> Self {
+        Dual { value, slopes: std::array::from_fn(|i| a * self.slopes[i] + b * other.slopes[i]) }
+    }
+
+    /// The quotient.
+    #[inline]
+    fn over(self, other: Self) -> Self {
+        let value = self.value / other.value;
+        let slope = |i: usize| (self.slopes[i] - value * other.slopes[i]) / other.value;
+        Dual { value, slopes: std::array::from_fn(slope) }
+    }
+
+    /// The same number among more parameters.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[inline]
+    pub fn among<const Q: usize>(self) -> Dual<Q> {
+        let mut slopes = [0.0; Q];
+        slopes[..P].copy_from_slice(&self.slopes);
+        Dual { value: self.value, slopes }
     }
 }
 
-impl From<f64> for Dual {
+impl<const P: usize> From<f64> for Dual<P> {
     #[inline]
     fn from(value: f64) -> Self {
-        Dual { value, slope: 0.0 }
+        Dual { value, slopes: [0.0; P] }
     }
 }
 
-impl Add for Dual {
+impl<const P: usize> Add for Dual<P> {
     type Output = Self;
 
     #[inline]
     fn add(self, other: Self) -> Self {
-        Dual { value: self.value + other.value, slope: self.slope + other.slope }
+        self.with(other, self.value + other.value, 1.0, 1.0)
     }
 }
 
-impl Sub for Dual {
+impl<const P: usize> Sub for Dual<P> {
     type Output = Self;
 
     #[inline]
     fn sub(self, other: Self) -> Self {
-        Dual { value: self.value - other.value, slope: self.slope - other.slope }
+        self.with(other, self.value - other.value, 1.0, -1.0)
     }
 }
 
-impl Mul for Dual {
+impl<const P: usize> Mul for Dual<P> {
     type Output = Self;
 
     #[inline]
     fn mul(self, other: Self) -> Self {
-        Dual { value: self.value * other.value, slope: self.slope * other.value + self.value * other.slope }
+        self.with(other, self.value * other.value, other.value, self.value)
     }
 }
 
-impl Div for Dual {
+impl<const P: usize> Div for Dual<P> {
     type Output = Self;
 
     #[inline]
     fn div(self, other: Self) -> Self {
-        let value = self.value / other.value;
-        Dual { value, slope: (self.slope - value * other.slope) / other.value }
+        self.over(other)
     }
 }
 
-impl Neg for Dual {
+impl<const P: usize> Neg for Dual<P> {
     type Output = Self;
 
     #[inline]
     fn neg(self) -> Self {
-        Dual { value: -self.value, slope: -self.slope }
+        self.through(-self.value, -1.0)
     }
 }
 
-impl Number for Dual {
+impl<const P: usize> Number for Dual<P> {
     #[inline]
     fn value(self) -> f64 {
         self.value
@@ -120,6 +158,13 @@ impl Number for Dual {
     #[inline]
     fn sqrt(self) -> Self {
         let value = self.value.sqrt();
-        Dual { value, slope: if value > 0.0 { self.slope / (2.0 * value) } else { 0.0 } }
+        let slope = |s: f64| if value > 0.0 { s / (2.0 * value) } else { 0.0 };
+        Dual { value, slopes: self.slopes.map(slope) }
+    }
+
+    #[inline]
+    fn exp(self) -> Self {
+        let value = self.value.exp();
+        self.through(value, value)
     }
 }

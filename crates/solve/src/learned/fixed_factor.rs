@@ -6,7 +6,7 @@ use quire_core::{About, Error, Options, Reason, Result, options, state};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::tasks::counts;
+use super::tasks::{counts, fixed};
 use super::{Training, network};
 use crate::solver::{Method, Solver, Step};
 
@@ -84,7 +84,7 @@ impl Solver<Training> for FixedFactor {
     fn iterate(&mut self, training: &Training) -> Result<Step> {
         let (place, options) = (&mut self.place, &self.options);
         if let Some(&factor) = options.factors.get(place.tried) {
-            let count = |task: &Vec<f64>| counts(&*training.tasks, task, factor, options.cap)[1];
+            let count = |task: &Vec<f64>| counts(&*training.tasks, task, &fixed(factor), options.cap)[1];
             let total: u64 = self.tasks.iter().map(count).sum();
             let mean = total as f64 / self.tasks.len() as f64;
             if mean < place.least {

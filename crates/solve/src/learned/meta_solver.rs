@@ -1,11 +1,11 @@
-//! Gradient-based meta-solving: train what chooses a solver's parameter for the number of iterations (Arisaka & Li 2023).
+//! Gradient-based meta-solving: train what chooses a solver's parameters for the number of iterations (Arisaka & Li 2023).
 //!
-//! Over tasks τ with a solver u_{k+1} = Φ(u_k; ω, τ), ω = Ψ(τ), whose residuals are L_k, it is usual to train Ψ for the error after m iterations,
+//! Over tasks τ with a solver u_{k+1} = Φ(u_k; θ, τ), θ = Ψ(τ), whose residuals are L_k, it is usual to train Ψ for the error after m iterations,
 //! E L_m, which can be arbitrarily bad: tasks that are slow anyway have the largest errors, and decide. The right aim is E min { k : L_k <= ε }; its
 //! surrogate is in [`super::objective`].
 //!
-//! A step of training draws a batch of tasks, runs the solver on each with ω and dω carried along (forward mode: there is one parameter, and runs are long),
-//! and hands d loss/dω to the network, whose gradient Adam follows. Elements of the gradient that are no number count as 0, and its norm is clipped, as in the authors' code.
+//! A step of training draws a batch of tasks, runs the solver on each with derivatives by θ carried along (forward mode: there are few parameters, and runs are long),
+//! and hands d loss/dθ to the network, whose gradient Adam follows. Elements of the gradient that are no number count as 0, and its norm is clipped, as in the authors' code.
 //!
 //! The tolerance can start loose and be tightened by 0.1 whenever the mean count stops falling. The paper describes such a scheme; the rule here is ours.
 //!
@@ -17,9 +17,9 @@ use quire_optim::{AdamOptions, Layout, Optimizer, OptimizerOptions, OptimizerSet
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dual::Dual;
-use super::objective::{Counter, Objective, sigmoid_slope};
-use super::{Tasks, Training, factor, network};
+use super::objective::{Counter, Objective};
+use super::tasks::{MOST_PARAMETERS, Residual};
+use super::{Tasks, Training, network};
 use crate::solver::{Method, Solver, Step};
 
 /// Options of `meta-solver`.
@@ -52,6 +52,8 @@ pub struct MetaSolverOptions {
     /// Tasks of a step, 1 to 100,000.
     #[schemars(range(min = 1, max = 100_000))]
     pub batch_size: usize,
+    /// Whether the start is chosen too, where the task has a guess; otherwise the factor alone is, and the guess is what it is without a network.
+    pub guess: bool,
     /// The optimizer; by default Adam with a learning rate of 0.003 and gradients clipped at norm 1, as in the authors' code.
     pub optimizer: OptimizerOptions,
 }
@@ -69,6 +71,7 @@ impl Default for MetaSolverOptions {
             penalty: 100.0,
             cap: 2000,
             batch_size: 32,
+            guess: true,
             optimizer: OptimizerOptions::Adam(adam),
         }
     }
@@ -76,25 +79,28 @@ impl Default for MetaSolverOptions {
 
 impl Options for MetaSolverOptions {}
 
-/// The loss of one task and its derivative by ω, and the iterations that it took.
+/// The loss of one task and its derivatives by the parameters, and the iterations that it took.
 fn loss(
     tasks: &dyn Tasks,
     task: &[f64],
-    factor: f64,
+    parameters: &[f64],
     tolerance: f64,
     options: &MetaSolverOptions,
-) -> (Dual, u64) {
-    let parameter = Dual::parameter(factor);
+) -> (Residual, u64) {
     let mut iteration = 0;
     match options.objective {
         Objective::Supervised => {
-            let best = tasks.best_factor(task).expect("checked when the method was made");
-            let miss = parameter - best.into();
-            (miss * miss, 0)
+            let best = tasks.best(task).expect("checked when the method was made");
+            let mut sum = Residual::from(0.0);
+            for (index, (&parameter, best)) in parameters.iter().zip(best).enumerate() {
+                let miss = Residual::parameter(parameter, index) - best.into();
+                sum = sum + miss * miss;
+            }
+            (sum, 0)
         }
         Objective::Error => {
-            let mut last = parameter;
-            tasks.follow_dual(task, parameter, &mut |residual| {
+            let mut last = Residual::from(0.0);
+            tasks.follow_dual(task, parameters, &mut |residual| {
                 last = residual;
                 iteration += 1;
                 iteration <= options.horizon
@@ -103,7 +109,7 @@ fn loss(
         }
         surrogate => {
             let mut counter = Counter::new(surrogate, tolerance, options.slope);
-            tasks.follow_dual(task, parameter, &mut |residual| {
+            tasks.follow_dual(task, parameters, &mut |residual| {
                 // The last residual is that after the cap, which is no iteration's to pay for.
                 if iteration == options.cap {
                     counter.end(residual);
@@ -142,7 +148,7 @@ pub struct MetaSolver {
     gradient: Vec<f64>,
     features: Vec<f64>,
     batch: Vec<Vec<f64>>,
-    /// d loss/dz.
+    /// d loss/dz, parameter after parameter.
     slopes: Vec<f64>,
     optimizer: Box<dyn Optimizer<f64>>,
     place: Place,
@@ -153,7 +159,7 @@ impl Method<Training> for MetaSolver {
 
     const ABOUT: About = About {
         name: "meta-solver",
-        summary: "a network that chooses the solver's factor for each task, trained for the number of iterations",
+        summary: "a network that chooses the solver's parameters for each task, trained for the number of iterations",
         when: "Where many tasks of one kind are solved iteratively, and the best parameter of the solver differs between them. Where theory \
                knows the best parameter, take that; where tasks are alike, one fixed factor does.",
         wing: "solve",
@@ -177,13 +183,20 @@ impl Method<Training> for MetaSolver {
                 format!("must be at least the tolerance that it is tightened to, {target:e}"),
             ));
         }
-        if options.objective == Objective::Supervised && tasks.best_factor(&tasks.tests()[0]).is_none() {
+        if options.objective == Objective::Supervised && tasks.best(&tasks.tests()[0]).is_none() {
             return Err(Error::option(
                 "objective",
-                "`supervised` needs tasks whose best factor theory knows, such as those of relaxation-reaction-diffusion",
+                "`supervised` needs tasks whose best parameters are known, such as those of relaxation-reaction-diffusion and guess-poisson",
             ));
         }
-        let (mlp, params) = network(tasks, training.seeds);
+        let (mlp, mut params) = network(tasks, training.seeds);
+        if !options.guess {
+            // Outputs that are 0 and stay so, as no gradient reaches their weights.
+            let weight = params.get("factor.2.weight").expect("the last layer has weights");
+            for row in params.view_mut(weight).chunks_exact_mut(tasks.parameters()) {
+                row[1..].fill(0.0);
+            }
+        }
         let layout: Layout = params.iter().map(|(name, shape, _)| (name, shape)).collect();
         let setting = OptimizerSetting::new(training.seeds.child("optimizer"));
         let optimizer = options.optimizer.build_for::<f64>(&layout, &setting)?;
@@ -203,7 +216,7 @@ impl Method<Training> for MetaSolver {
             gradient: vec![0.0; params.len()],
             features: vec![0.0; options.batch_size * tasks.features()],
             batch: Vec::with_capacity(options.batch_size),
-            slopes: vec![0.0; options.batch_size],
+            slopes: vec![0.0; options.batch_size * tasks.parameters()],
             optimizer,
             place,
             mlp,
@@ -229,17 +242,27 @@ impl Solver<Training> for MetaSolver {
         let features = graph.constant(&[1, size, tasks.features()], &self.features);
         let outputs = self.mlp.forward(graph, &self.params, features);
         let (mut total, mut iterations) = (0.0, 0);
-        for ((task, &z), slope) in self.batch.iter().zip(outputs.data()).zip(&mut self.slopes) {
-            let (loss, count) = loss(tasks, task, factor(z), place.tolerance, options);
+        let heads = tasks.parameters();
+        let (data, slopes) = (outputs.data(), &mut self.slopes);
+        for ((task, z), slopes) in
+            self.batch.iter().zip(data.chunks_exact(heads)).zip(slopes.chunks_exact_mut(heads))
+        {
+            let mut parameters = [0.0; MOST_PARAMETERS];
+            for index in 0..heads {
+                (parameters[index], slopes[index]) = tasks.parameter(index, z[index]);
+            }
+            let (loss, count) = loss(tasks, task, &parameters[..heads], place.tolerance, options);
             total += loss.value;
             iterations += count;
-            *slope = loss.slope * sigmoid_slope(z) / size as f64;
-            if !slope.is_finite() {
-                *slope = 0.0;
+            for (index, (slope, by_parameter)) in slopes.iter_mut().zip(loss.slopes).enumerate() {
+                *slope *= by_parameter / size as f64;
+                if !slope.is_finite() || (index > 0 && !options.guess) {
+                    *slope = 0.0;
+                }
             }
         }
         // A sum whose gradient by the outputs is that of the loss.
-        let slopes = graph.constant(&[1, size, 1], &self.slopes);
+        let slopes = graph.constant(&[1, size, heads], &self.slopes);
         (outputs * slopes).sum().gradient(&self.params, &mut self.gradient);
         self.gradient.iter_mut().filter(|g| !g.is_finite()).for_each(|g| *g = 0.0);
         self.optimizer.step(self.params.data_mut(), &mut self.gradient);

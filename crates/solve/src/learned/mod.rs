@@ -1,8 +1,8 @@
-//! Family: learn the parameter of an iterative solver from tasks like those to come.
+//! Family: learn the parameters of an iterative solver from tasks like those to come.
 //!
-//! Tasks of one kind are solved again and again. A rule looks at a task and chooses the solver's relaxation factor ω; the solver does the rest, to the
-//! tolerance that is asked for. What is compared is the mean number of iterations on tasks that were not trained on; the unit of work is the solver's
-//! iterations spent in training.
+//! Tasks of one kind are solved again and again. A rule looks at a task and chooses the solver's relaxation factor ω - of sweeps, or of a preconditioner -
+//! and where it starts; the solver does the rest, to the tolerance that is asked for. What is compared is the mean number of iterations on tasks that were
+//! not trained on; the unit of work is the solver's iterations spent in training.
 //!
 //! A solution is a rule ([`Rule`]): a fixed factor, or 0 and the parameters of a network that are otherwise 0.
 //!
@@ -12,13 +12,17 @@
 //! | [`objective`] | what it is trained for: iterations, by surrogates that have derivatives, or the error after some |
 //! | [`fixed_factor`] | the best factor of a list, the same for all tasks |
 //! | [`tasks`] | reaction-diffusion equations solved by SOR, steps of Robertson's reactions solved by Newton-SOR |
-//! | [`dual`] | numbers that carry a derivative |
+//! | [`guesses`] | Poisson's equation by SOR from a guess that is chosen, Robertson's reactions from one |
+//! | [`preconditioned`] | diffusion in a medium, by conjugate gradients with a preconditioner whose factor is chosen |
+//! | [`dual`] | numbers that carry derivatives |
 //! | [`problems`](mod@problems) | the problems |
 
 pub mod dual;
 pub mod fixed_factor;
+pub mod guesses;
 pub mod meta_solver;
 pub mod objective;
+pub mod preconditioned;
 pub mod problems;
 pub mod tasks;
 
@@ -26,7 +30,7 @@ use quire_core::{Entry, Error, Result, Seeds};
 use quire_nn::{Activation, Mlp, MlpConfig, Params, Scratch};
 
 pub use problems::problems;
-pub use tasks::Tasks;
+pub use tasks::{Parameters, Tasks};
 
 use crate::solver::{Make, entry};
 
@@ -42,15 +46,17 @@ pub struct Training {
 pub const METHODS: &[Entry<Make<Training>>] =
     &[entry::<Training, meta_solver::MetaSolver>(), entry::<Training, fixed_factor::FixedFactor>()];
 
-/// A network of two hidden layers from the features of a task to ω = 1 + sigmoid(z), made so that ω is about 1 + sigmoid(-1) = 1.27 at first, as in the
-/// authors' code.
+/// A network of two hidden layers from the features of a task to numbers of which [`Tasks::parameter`] makes parameters, made so that a relaxation factor is about
+/// 1 + sigmoid(-1) = 1.27 at first, as in the authors' code, and the others are about what 0 stands for.
 pub fn network(tasks: &dyn Tasks, seeds: Seeds) -> (Mlp, Params<f64>) {
     let mut params = Params::new();
-    let sizes = vec![tasks.features(), tasks.width(), tasks.width(), 1];
+    let sizes = vec![tasks.features(), tasks.width(), tasks.width(), tasks.parameters()];
     let config = MlpConfig { sizes, activation: Activation::Relu, ..MlpConfig::default() };
     let mlp = Mlp::new(&mut params, "factor", &config, &mut seeds.stream("network"));
     let bias = params.get("factor.2.bias").expect("the last layer has a bias");
-    params.view_mut(bias).fill(-1.0);
+    let bias = params.view_mut(bias);
+    bias.fill(0.0);
+    bias[0] = -1.0;
     (mlp, params)
 }
 
@@ -59,9 +65,9 @@ pub fn factor(output: f64) -> f64 {
     1.0 + quire_kernels::Float::sigmoid(output)
 }
 
-/// What chooses the factor of a task.
+/// What chooses the parameters of a task's solver.
 pub enum Rule {
-    /// The same for all.
+    /// The same factor for all, and nothing else chosen.
     Fixed(f64),
     /// A network.
     Network(Mlp, Params<f64>),
@@ -87,15 +93,20 @@ impl Rule {
         Ok(Rule::Network(mlp, params))
     }
 
-    /// ω of a task.
-    pub fn factor(&self, tasks: &dyn Tasks, task: &[f64], scratch: &mut Scratch<f64>) -> f64 {
+    /// The parameters of a task's solver.
+    pub fn choose(&self, tasks: &dyn Tasks, task: &[f64], scratch: &mut Scratch<f64>) -> Parameters {
         match self {
-            Rule::Fixed(factor) => *factor,
+            Rule::Fixed(factor) => tasks::fixed(*factor),
             Rule::Network(mlp, params) => {
                 let mut features = [0.0; tasks::MOST_FEATURES];
                 let features = &mut features[..tasks.features()];
                 tasks.describe(task, features);
-                factor(mlp.infer(params, features, scratch)[0])
+                let mut parameters = tasks::fixed(0.0);
+                let outputs = mlp.infer(params, features, scratch);
+                for (index, (parameter, &output)) in parameters.iter_mut().zip(outputs).enumerate() {
+                    *parameter = tasks.parameter(index, output).0;
+                }
+                parameters
             }
         }
     }

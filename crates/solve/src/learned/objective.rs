@@ -35,7 +35,7 @@ pub enum Objective {
     SigmoidIterations,
     /// The residual after a fixed number of iterations: what is usual.
     Error,
-    /// The squared distance to the best parameter, where theory knows it: supervised.
+    /// The squared distance to the best parameters, where they are known: supervised. Of an initial guess that is the solution.
     Supervised,
 }
 
@@ -58,19 +58,19 @@ pub fn sigmoid_slope(x: f64) -> f64 {
 
 /// What a surrogate makes of the iterations of a run, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Counter {
+pub struct Counter<const P: usize> {
     is_straight: bool,
     log_tolerance: f64,
     tolerance: f64,
     slope: f64,
-    /// The surrogate so far, with its derivative.
-    pub sum: Dual,
+    /// The surrogate so far, with its derivatives.
+    pub sum: Dual<P>,
     /// Iterations that were necessary so far.
     pub count: u64,
-    last: Dual,
+    last: Dual<P>,
 }
 
-impl Counter {
+impl<const P: usize> Counter<P> {
     /// Nothing counted yet. `objective` is one of the two surrogates, `slope` its s.
     pub fn new(objective: Objective, tolerance: f64, slope: f64) -> Self {
         Counter {
@@ -85,7 +85,7 @@ impl Counter {
     }
 
     /// Takes in L_k, k = 0, 1, ...; false once the tolerance is met, and nothing is to be added any more.
-    pub fn add(&mut self, residual: Dual) -> bool {
+    pub fn add(&mut self, residual: Dual<P>) -> bool {
         self.last = residual;
         // A residual that is no number is above every tolerance.
         if residual.value <= self.tolerance {
@@ -99,23 +99,19 @@ impl Counter {
         } else {
             (Float::sigmoid(above), self.slope * sigmoid_slope(above))
         };
-        self.sum = self.sum + Dual { value, slope: slope * by_residual * residual.slope };
+        self.sum = self.sum + residual.through(value, slope * by_residual);
         self.count += 1;
         true
     }
 
     /// Takes in the residual after the last iteration that is allowed, for the penalty.
-    pub fn end(&mut self, residual: Dual) {
+    pub fn end(&mut self, residual: Dual<P>) {
         self.last = residual;
     }
 
     /// The surrogate, and the penalty on the last residual.
-    pub fn total(&self, penalty: f64) -> Dual {
+    pub fn total(&self, penalty: f64) -> Dual<P> {
         let excess = self.last.value - self.tolerance;
-        if excess > 0.0 {
-            self.sum + Dual { value: penalty * excess, slope: penalty * self.last.slope }
-        } else {
-            self.sum
-        }
+        if excess > 0.0 { self.sum + self.last.through(penalty * excess, penalty) } else { self.sum }
     }
 }

@@ -8,17 +8,45 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::dual::{Dual, Number};
+use super::factor;
+use super::objective::sigmoid_slope;
 
 /// The most features that a kind of task has.
-pub const MOST_FEATURES: usize = 7;
+pub const MOST_FEATURES: usize = 8;
 
-/// A kind of task, and the solver that a factor steers.
+/// The most parameters that a solver has.
+pub const MOST_PARAMETERS: usize = 9;
+
+/// The parameters of a solver, of which [`Tasks::parameters`] count.
+pub type Parameters = [f64; MOST_PARAMETERS];
+
+/// A residual with its derivatives by the parameters.
+pub type Residual = Dual<MOST_PARAMETERS>;
+
+/// This factor, and nothing else chosen.
+pub fn fixed(factor: f64) -> Parameters {
+    let mut parameters = [0.0; MOST_PARAMETERS];
+    parameters[0] = factor;
+    parameters
+}
+
+/// A kind of task, and the solver that parameters steer.
 pub trait Tasks: Send + Sync {
     /// The features that a rule sees of a task, at most [`MOST_FEATURES`].
     fn features(&self) -> usize;
 
     /// Units of a hidden layer of the network.
     fn width(&self) -> usize;
+
+    /// The solver's parameters, at most [`MOST_PARAMETERS`]: a relaxation factor, and then what is 0 where nothing is chosen.
+    fn parameters(&self) -> usize {
+        1
+    }
+
+    /// A parameter and its derivative, of what the network puts out for it: of the factor ω = 1 + sigmoid(z).
+    fn parameter(&self, _index: usize, output: f64) -> (f64, f64) {
+        (factor(output), sigmoid_slope(output))
+    }
 
     /// The tolerances that rules are judged at: a loose one, the one that is trained for, a tight one.
     fn tolerances(&self) -> [f64; 3];
@@ -32,21 +60,23 @@ pub trait Tasks: Send + Sync {
     /// What a rule sees of a task, of the order of 1.
     fn describe(&self, task: &[f64], features: &mut [f64]);
 
-    /// The best factor, where theory knows it.
-    fn best_factor(&self, task: &[f64]) -> Option<f64>;
+    /// The best parameters, where they are known.
+    fn best(&self, _task: &[f64]) -> Option<Parameters> {
+        None
+    }
 
-    /// Runs the solver with this factor. `watch` is told the residuals L_0, L_1, ..., and whether to go on is its answer.
-    fn follow(&self, task: &[f64], factor: f64, watch: &mut dyn FnMut(f64) -> bool);
+    /// Runs the solver with these parameters. `watch` is told the residuals L_0, L_1, ..., and whether to go on is its answer.
+    fn follow(&self, task: &[f64], parameters: &[f64], watch: &mut dyn FnMut(f64) -> bool);
 
-    /// The same with derivatives by the factor.
-    fn follow_dual(&self, task: &[f64], factor: Dual, watch: &mut dyn FnMut(Dual) -> bool);
+    /// The same with derivatives by the parameters.
+    fn follow_dual(&self, task: &[f64], parameters: &[f64], watch: &mut dyn FnMut(Residual) -> bool);
 }
 
 /// Iterations until each of the tolerances of `tasks`, loosest first, is met; `cap` where it is not.
-pub fn counts(tasks: &dyn Tasks, task: &[f64], factor: f64, cap: u64) -> [u64; 3] {
+pub fn counts(tasks: &dyn Tasks, task: &[f64], parameters: &[f64], cap: u64) -> [u64; 3] {
     let tolerances = tasks.tolerances();
     let (mut counts, mut iteration) = ([cap; 3], 0);
-    tasks.follow(task, factor, &mut |residual| {
+    tasks.follow(task, parameters, &mut |residual| {
         for (count, tolerance) in counts.iter_mut().zip(tolerances) {
             if residual <= tolerance {
                 *count = iteration.min(*count);
@@ -139,17 +169,18 @@ impl Tasks for ReactionDiffusion {
         features[0] = (task[0].log10() - 1.5) / 2.5;
     }
 
-    fn best_factor(&self, task: &[f64]) -> Option<f64> {
+    /// Young's.
+    fn best(&self, task: &[f64]) -> Option<Parameters> {
         let h = 1.0 / (POINTS + 1) as f64;
-        Some(young_factor(2.0 * (PI * h).cos() / (2.0 + task[0] * h * h)))
+        Some(fixed(young_factor(2.0 * (PI * h).cos() / (2.0 + task[0] * h * h))))
     }
 
-    fn follow(&self, task: &[f64], factor: f64, watch: &mut dyn FnMut(f64) -> bool) {
-        Self::run(task, factor, watch);
+    fn follow(&self, task: &[f64], parameters: &[f64], watch: &mut dyn FnMut(f64) -> bool) {
+        Self::run(task, parameters[0], watch);
     }
 
-    fn follow_dual(&self, task: &[f64], factor: Dual, watch: &mut dyn FnMut(Dual) -> bool) {
-        Self::run(task, factor, watch);
+    fn follow_dual(&self, task: &[f64], parameters: &[f64], watch: &mut dyn FnMut(Residual) -> bool) {
+        Self::run(task, Dual::<1>::parameter(parameters[0], 0), &mut |residual| watch(residual.among()));
     }
 }
 
@@ -238,8 +269,8 @@ impl Robertson {
         ]
     }
 
-    fn run<T: Number>(task: &[f64], factor: T, watch: &mut dyn FnMut(T) -> bool) {
-        let mut y = [task[0], task[1], task[2]].map(T::from);
+    /// From `y`.
+    pub(super) fn run<T: Number>(task: &[f64], factor: T, mut y: [T; 3], watch: &mut dyn FnMut(T) -> bool) {
         loop {
             let f = Self::defect(task, y);
             if !watch((f[0] * f[0] + f[1] * f[1] + f[2] * f[2]).sqrt()) {
@@ -289,15 +320,13 @@ impl Tasks for Robertson {
         }
     }
 
-    fn best_factor(&self, _task: &[f64]) -> Option<f64> {
-        None
+    fn follow(&self, task: &[f64], parameters: &[f64], watch: &mut dyn FnMut(f64) -> bool) {
+        Self::run(task, parameters[0], [task[0], task[1], task[2]], watch);
     }
 
-    fn follow(&self, task: &[f64], factor: f64, watch: &mut dyn FnMut(f64) -> bool) {
-        Self::run(task, factor, watch);
-    }
-
-    fn follow_dual(&self, task: &[f64], factor: Dual, watch: &mut dyn FnMut(Dual) -> bool) {
-        Self::run(task, factor, watch);
+    fn follow_dual(&self, task: &[f64], parameters: &[f64], watch: &mut dyn FnMut(Residual) -> bool) {
+        let factor = Dual::<1>::parameter(parameters[0], 0);
+        let start = [task[0], task[1], task[2]].map(Dual::from);
+        Self::run(task, factor, start, &mut |residual| watch(residual.among()));
     }
 }

@@ -1,4 +1,4 @@
-//! The problems: leagues that a seed draws, whose strengths are to be found under the logistic prior.
+//! The problems: leagues that a seed draws, whose strengths are to be found under the logistic prior, those of a star by maximum likelihood.
 //!
 //! | problem | players | games | log strengths |
 //! |---|---|---|---|
@@ -8,6 +8,7 @@
 //! | `league-chain` | 30 in a row | 600 between neighbours | N(0, 1/4) |
 //! | `league-grid` | 100 on a square | 2000 between neighbours | N(0, 1/4) |
 //! | `league-cliques` | two halves of 25 | 1000 within each, 5 between them | N(0, 1) |
+//! | `league-star` | 49 who meet one more only | 9800, of which each wins one and loses one to begin with | N(0, 4), without a prior |
 //! | `league-ties` | 30 | 1000 between random players, with Davidson's ties (ν = 0.4) and a home advantage (h = 0.4) | N(0, 1) |
 
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub enum Schedule {
     Grid,
     /// Two halves, joined by five games.
     Cliques,
+    /// All others against the first.
+    Star,
 }
 
 /// How a league is drawn.
@@ -54,6 +57,8 @@ pub struct Leagues {
     pub schedule: Schedule,
     /// Whether there are ties and home games.
     pub ties: bool,
+    /// Fictitious wins and losses of each player; 0 is maximum likelihood.
+    pub prior: f64,
 }
 
 /// What a drawn league came from, and what is to be found.
@@ -77,7 +82,14 @@ const EXTENDED: &[Entry<Make<League>>] = &[
 
 /// The problems of this family.
 pub fn problems() -> Vec<Arc<dyn Problem>> {
-    let plain = |players, games, spread, schedule| Leagues { players, games, spread, schedule, ties: false };
+    let plain = |players, games, spread, schedule| Leagues {
+        players,
+        games,
+        spread,
+        schedule,
+        ties: false,
+        prior: 1.0,
+    };
     let listed = [
         (
             "league",
@@ -106,6 +118,11 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             plain(50, 2005, 1.0, Schedule::Cliques),
         ),
         (
+            "league-star",
+            "rank 49 players by their games against one more, without a prior",
+            Leagues { prior: 0.0, ..plain(50, 9800, 2.0, Schedule::Star) },
+        ),
+        (
             "league-ties",
             "rank 30 players by 1000 games with ties and a home advantage, both to be estimated",
             Leagues { ties: true, ..plain(30, 1000, 1.0, Schedule::Random) },
@@ -117,7 +134,11 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             summary,
             budget: 5000,
             source: "generated, in the manner of arXiv:2207.00076",
-            tags: &["ranking", "bradley-terry", "maximum a posteriori"],
+            tags: if leagues.prior == 0.0 {
+                &["ranking", "bradley-terry", "maximum likelihood"]
+            } else {
+                &["ranking", "bradley-terry", "maximum a posteriori"]
+            },
             work: "passes over the games",
         };
         let table = if leagues.ties { EXTENDED } else { METHODS };
@@ -158,6 +179,7 @@ impl Leagues {
                 let (second, start) = (other(first, half, rng), (index % 2) * half);
                 (start + first, start + second)
             }
+            Schedule::Star => (rng.random_range(1..n), 0),
         }
     }
 
@@ -189,12 +211,17 @@ impl World for Leagues {
             (0..self.players).map(|_| self.spread * rng.sample::<f64, _>(StandardNormal)).collect();
         let list: Vec<Game> = (0..self.games)
             .map(|index| {
+                // A win and a loss of each, without which there are no finite strengths.
+                if self.schedule == Schedule::Star && index < 2 * (self.players - 1) {
+                    let (leaf, is_win) = (1 + index as u32 / 2, index % 2 == 0);
+                    return if is_win { Game::new(leaf, 0) } else { Game::new(0, leaf) };
+                }
                 let meeting = self.meeting(index, &mut rng);
                 self.play(meeting, &strengths, &mut rng)
             })
             .collect();
         let ties = if self.ties { Ties::Davidson } else { Ties::HalfWin };
-        let league = League::new(self.players, list, Model { prior: 1.0, ties, home: self.ties })?;
+        let league = League::new(self.players, list, Model { prior: self.prior, ties, home: self.ties })?;
         let options = NewtonOptions { tolerance: 1e-13, ..NewtonOptions::default() };
         let solution = solve(&mut Newton::new(&league, options)?, &league, 200).values;
         let best = log_likelihood(&league, &solution);

@@ -134,7 +134,14 @@ fn davidsons_ties_on_the_same_games() {
 
 #[test]
 fn at_the_fixed_point_expected_wins_are_observed_wins() {
-    let leagues = Leagues { players: 40, games: 1500, spread: 1.0, schedule: Schedule::Random, ties: false };
+    let leagues = Leagues {
+        players: 40,
+        games: 1500,
+        spread: 1.0,
+        schedule: Schedule::Random,
+        ties: false,
+        prior: 1.0,
+    };
     let (drawn, _) = leagues.draw(3).unwrap();
     let league = league(40, drawn.list, 0.0);
     let values = newman(&league, 0.0, 1e-13).values;
@@ -174,7 +181,8 @@ fn minorization_never_lowers_the_likelihood() {
 #[test]
 fn smaller_alpha_takes_fewer_sweeps_and_all_at_once_takes_more() {
     // α in {1, 0.5, 0} on a chain; synchronously the last takes longer.
-    let chain = Leagues { players: 30, games: 600, spread: 0.5, schedule: Schedule::Chain, ties: false };
+    let chain =
+        Leagues { players: 30, games: 600, spread: 0.5, schedule: Schedule::Chain, ties: false, prior: 1.0 };
     let (league, drawn) = chain.draw(0).unwrap();
     let sweeps = [1.0, 0.5, 0.0].map(|alpha| newman(&league, alpha, 1e-6).iterations);
     assert!(sweeps[0] > sweeps[1] && sweeps[1] > sweeps[2] && sweeps[0] > 2 * sweeps[2], "{sweeps:?}");
@@ -242,8 +250,14 @@ fn standard_errors_of_two_players_by_hand() {
 #[test]
 fn errors_by_conjugate_gradients_are_those_of_the_dense_inverse() {
     for (ties, prior) in [(Ties::HalfWin, 0.0), (Ties::Davidson, 1.0), (Ties::Davidson, 0.0)] {
-        let leagues =
-            Leagues { players: 60, games: 3000, spread: 0.8, schedule: Schedule::Random, ties: true };
+        let leagues = Leagues {
+            players: 60,
+            games: 3000,
+            spread: 0.8,
+            schedule: Schedule::Random,
+            ties: true,
+            prior: 1.0,
+        };
         let (drawn, _) = leagues.draw(1).unwrap();
         let league = League::new(60, drawn.list, Model { prior, ties, home: true }).unwrap();
         let values = newton(&league);
@@ -266,7 +280,14 @@ fn errors_by_conjugate_gradients_are_those_of_the_dense_inverse() {
 
 #[test]
 fn standard_errors_are_the_spread_over_drawn_leagues() {
-    let leagues = Leagues { players: 10, games: 2000, spread: 0.5, schedule: Schedule::Random, ties: false };
+    let leagues = Leagues {
+        players: 10,
+        games: 2000,
+        spread: 0.5,
+        schedule: Schedule::Random,
+        ties: false,
+        prior: 1.0,
+    };
     let (mut inside, mut all) = (0, 0);
     for seed in 0..60 {
         let (drawn, fresh) = leagues.draw(100 + seed).unwrap();
@@ -286,7 +307,8 @@ fn standard_errors_are_the_spread_over_drawn_leagues() {
 
 #[test]
 fn derivatives_of_the_likelihood_agree_with_differences() {
-    let leagues = Leagues { players: 8, games: 120, spread: 1.0, schedule: Schedule::Random, ties: true };
+    let leagues =
+        Leagues { players: 8, games: 120, spread: 1.0, schedule: Schedule::Random, ties: true, prior: 1.0 };
     let (league, drawn) = leagues.draw(2).unwrap();
     let mut likelihood = likelihood::Likelihood::new(&league);
     let values: Vec<f64> =
@@ -356,5 +378,18 @@ proptest! {
         let slow = newman(&league, alpha, 1e-13);
         prop_assert!(slow.is_converged());
         newton(&league).iter().zip(&slow.values).for_each(|(a, b)| assert!((a - b).abs() < 1e-9));
+    }
+}
+
+#[test]
+fn a_star_is_one_sweep_of_newmans_iteration() {
+    let star =
+        Leagues { players: 12, games: 600, spread: 2.0, schedule: Schedule::Star, ties: false, prior: 0.0 };
+    let (league, truth) = star.draw(3).unwrap();
+    let newman = solve(&mut Newman::new(&league, NewmanOptions::default()).unwrap(), &league, 100);
+    // The second sweep sees that nothing changes any more.
+    assert!(newman.is_converged() && newman.iterations <= 3, "{}", newman.iterations);
+    for (found, exact) in newman.values.iter().zip(&truth.solution) {
+        assert!((found - exact).abs() < 1e-8, "{found} {exact}");
     }
 }
