@@ -92,7 +92,7 @@ impl Explorer for GreedyUcbvi {
                 }
             }
         }
-        upper.greedy(policy);
+        upper.greedy_anew(policy);
     }
 
     fn observe(&mut self, stage: usize, state: usize, action: usize, next: usize) {

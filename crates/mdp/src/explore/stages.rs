@@ -13,7 +13,7 @@ pub struct Stages {
     horizon: usize,
     /// The most that a step is taken to earn.
     reward: f64,
-    /// Q_h(s, a), `[H, S, A]`; after a change of it comes [`Stages::renew`].
+    /// Q_h(s, a), `[H, S, A]`.
     pub q: Vec<f64>,
     /// V_h(s), `[H + 1, S]`; the last stage is 0.
     v: Vec<f64>,
@@ -71,13 +71,21 @@ impl Stages {
         self.set_value(stage, state, greatest.min(self.ceiling(stage)));
     }
 
-    /// Fills `policy`, `[H, S]`, with the greedy actions; the first of equals.
+    /// Fills `policy`, `[H, S]`, with the greedy actions; the first of equals. For methods that renew every state whose Q they change.
     pub fn greedy(&mut self, policy: &mut [usize]) {
         if self.greedy.is_empty() {
-            self.greedy =
-                self.q.chunks_exact(self.actions).map(|row| maximum(row.iter().copied()).0).collect();
+            let mut greedy = vec![0; policy.len()];
+            self.greedy_anew(&mut greedy);
+            self.greedy = greedy;
         }
         policy.copy_from_slice(&self.greedy);
+    }
+
+    /// The same, looking at all of Q: for methods that change it everywhere.
+    pub fn greedy_anew(&self, policy: &mut [usize]) {
+        for (best, row) in policy.iter_mut().zip(self.q.chunks_exact(self.actions)) {
+            *best = maximum(row.iter().copied()).0;
+        }
     }
 }
 
