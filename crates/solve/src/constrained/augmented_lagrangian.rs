@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kkt::Point;
 use super::krylov::Cycles;
+use super::merit::first_fall;
 use super::{Iterate, RESIDUAL, Task, baseline};
 use crate::solver::{Method, Solver, Step};
 
@@ -153,21 +154,19 @@ impl Solver<Task> for AugmentedLagrangian {
 
         let slope = gradient.dot(&direction);
         let now = augmented(point.value, &point.constraint, &point.multipliers, *penalty);
-        let slack = 1e-15 * now.abs();
-        let mut alpha = 1.0;
-        for _ in 0..60 {
+        let found = first_fall(now, DECREASE * slope, |alpha| {
             let x = &point.x + alpha * &direction;
-            let value =
-                augmented(task.problem.value(&x), &task.problem.constraint(&x), &point.multipliers, *penalty);
+            let (value, constraint) = (task.problem.value(&x), task.problem.constraint(&x));
             iterate.evaluations += 1;
-            if value <= now + alpha * DECREASE * slope + slack {
-                iterate.x.copy_from_slice(x.as_slice());
-                iterate.step_size = alpha;
-                return Ok(step);
-            }
-            alpha /= 2.0;
-        }
-        Err(Error::Diverged("no part of the Newton step makes the augmented Lagrangian fall".into()))
+            (augmented(value, &constraint, &point.multipliers, *penalty), x)
+        });
+        let Some((alpha, x)) = found else {
+            let problem = "no part of the Newton step makes the augmented Lagrangian fall";
+            return Err(Error::Diverged(problem.into()));
+        };
+        iterate.x.copy_from_slice(x.as_slice());
+        iterate.step_size = alpha;
+        Ok(step)
     }
 
     fn values(&self) -> Vec<f64> {

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kkt::{Kkt, Point};
 use super::krylov::Cycles;
+use super::merit::first_fall;
 use super::{Iterate, RESIDUAL, Task, baseline};
 use crate::solver::{Method, Solver, Step};
 
@@ -236,23 +237,20 @@ impl Solver<Task> for L1Sqp {
         let model = Model::new(&point, &kkt, &z);
         let slope = model.slope - *penalty * (model.before - model.after);
         let now = point.value + *penalty * model.before;
-        let slack = 1e-15 * now.abs();
         let n = point.x.len();
-        let mut alpha = 1.0;
-        for _ in 0..60 {
+        let found = first_fall(now, DECREASE * slope, |alpha| {
             let x = &point.x + alpha * z.rows(0, n);
-            let value = task.problem.value(&x) + *penalty * l1(&task.problem.constraint(&x));
             iterate.evaluations += 1;
-            if value <= now + alpha * DECREASE * slope + slack {
-                let multipliers = &point.multipliers + alpha * z.rows(n, kkt.size() - n);
-                iterate.x.copy_from_slice(x.as_slice());
-                iterate.multipliers.copy_from_slice(multipliers.as_slice());
-                iterate.step_size = alpha;
-                return Ok(step);
-            }
-            alpha /= 2.0;
-        }
-        Err(Error::Diverged("no part of the step makes the penalty function fall".into()))
+            (task.problem.value(&x) + *penalty * l1(&task.problem.constraint(&x)), x)
+        });
+        let Some((alpha, x)) = found else {
+            return Err(Error::Diverged("no part of the step makes the penalty function fall".into()));
+        };
+        let multipliers = &point.multipliers + alpha * z.rows(n, kkt.size() - n);
+        iterate.x.copy_from_slice(x.as_slice());
+        iterate.multipliers.copy_from_slice(multipliers.as_slice());
+        iterate.step_size = alpha;
+        Ok(step)
     }
 
     fn values(&self) -> Vec<f64> {

@@ -108,22 +108,35 @@ pub(super) fn step(
         weights.gradient /= options.growth;
         is_again = true;
     };
-    let (n, now) = (point.x.len(), merit(point, *weights));
-    // What rounding hides of a fall does not count against it.
-    let slack = 1e-15 * now.abs();
-    let mut alpha = 1.0;
-    for _ in 0..HALVINGS {
+    let n = point.x.len();
+    let found = first_fall(merit(point, *weights), options.decrease * slope, |alpha| {
         let x = &point.x + alpha * z.rows(0, n);
         let multipliers = &point.multipliers + alpha * z.rows(n, kkt.size() - n);
         let next = Point::new(task, x, multipliers);
         iterate.evaluations += 1;
-        if merit(&next, *weights) <= now + alpha * options.decrease * slope + slack {
-            iterate.x.copy_from_slice(next.x.as_slice());
-            iterate.multipliers.copy_from_slice(next.multipliers.as_slice());
-            iterate.step_size = alpha;
-            return Ok(());
+        (merit(&next, *weights), next)
+    });
+    let Some((alpha, next)) = found else {
+        return Err(Error::Diverged("no part of the step makes the augmented Lagrangian fall".into()));
+    };
+    iterate.x.copy_from_slice(next.x.as_slice());
+    iterate.multipliers.copy_from_slice(next.multipliers.as_slice());
+    iterate.step_size = alpha;
+    Ok(())
+}
+
+/// Armijo's rule: the first α of 1, ½, ¼, ... at which a function is at most `now + alpha * slope`, and what `at` said of the place besides the
+/// function's value; `None` if so many halvings find none.
+pub(super) fn first_fall<T>(now: f64, slope: f64, mut at: impl FnMut(f64) -> (f64, T)) -> Option<(f64, T)> {
+    // What rounding hides of a fall does not count against it.
+    let slack = 1e-15 * now.abs();
+    let mut alpha = 1.0;
+    for _ in 0..HALVINGS {
+        let (value, place) = at(alpha);
+        if value <= now + alpha * slope + slack {
+            return Some((alpha, place));
         }
         alpha /= 2.0;
     }
-    Err(Error::Diverged("no part of the step makes the augmented Lagrangian fall".into()))
+    None
 }
