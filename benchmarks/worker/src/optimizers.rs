@@ -58,7 +58,7 @@ fn polar(
     coefficients: Coefficients,
     iterations: usize,
 ) -> Result<Value> {
-    let size = request.options.get("size").and_then(Value::as_u64).unwrap_or(256) as usize;
+    let size = request.number("size", 256.0) as usize;
     let rows = coefficients.rows(iterations).expect("the table has so many");
     let mut orthogonalizer = Orthogonalizer::<f32>::new(normalization, rows, 1e-7, request.threads);
     let start = noise(size * size, 1);

@@ -46,11 +46,10 @@ fn games(players: u32, count: usize, seed: u64) -> Vec<Game> {
 }
 
 fn rank(request: &Request, mm: bool) -> Result<Value> {
-    let number = |name: &str, usual: u64| request.options.get(name).and_then(Value::as_u64).unwrap_or(usual);
     let small = request.repetitions.is_some();
-    let players = number("players", if small { 1000 } else { 100_000 }) as usize;
+    let players = request.number("players", if small { 1e3 } else { 1e5 }) as usize;
     let list =
-        games(players as u32, number("games", if small { 10_000 } else { 1_000_000 }) as usize, request.seed);
+        games(players as u32, request.number("games", if small { 1e4 } else { 1e6 }) as usize, request.seed);
     for _ in 1..request.repetitions.unwrap_or(1) {
         let league = League::new(players, list.clone(), Model::default())?;
         black_box(run(&league, mm)?);

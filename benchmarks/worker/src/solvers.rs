@@ -43,25 +43,18 @@ pub fn works() -> Vec<Work> {
     ]
 }
 
-fn text<'a>(request: &'a Request, name: &str, usual: &'a str) -> &'a str {
-    request.options.get(name).and_then(Value::as_str).unwrap_or(usual)
-}
-
-fn number(request: &Request, name: &str, usual: f64) -> f64 {
-    request.options.get(name).and_then(Value::as_f64).unwrap_or(usual)
-}
-
 fn unknown(name: &str) -> Error {
     Error::Usage(format!("there is no method `{name}` for this work"))
 }
 
 fn robertson(request: &Request) -> Result<Value> {
     let mut problem = equations::Kind::Robertson.with(1.0);
-    problem.end = number(request, "end", 40.0);
-    let name = text(request, "method", "rosenbrock");
+    problem.end = request.number("end", 40.0);
+    let name = request.word("method", "rosenbrock");
     let entry = stiff::METHODS.iter().find(|entry| entry.name == name).ok_or_else(|| unknown(name))?;
-    let adaptive = json!({ "relative": number(request, "relative", 1e-3), "absolute": number(request, "absolute", 1e-6) });
-    let set = json!({ "order": number(request, "order", 3.0) as u32, "adaptive": adaptive });
+    let adaptive =
+        json!({ "relative": request.number("relative", 1e-3), "absolute": request.number("absolute", 1e-6) });
+    let set = json!({ "order": request.number("order", 3.0) as u32, "adaptive": adaptive });
     let set = set.as_object().expect("a table");
     let run = || -> Result<_> {
         let mut solver = (entry.make)(&problem, set)?;
@@ -107,13 +100,13 @@ fn pass(request: &Request, method: Option<&str>) -> Result<Value> {
 fn feedforward_gradient(request: &Request) -> Result<Value> {
     let rng = &mut Seeds::new(1).stream("network");
     let pixels = systems::RnnBackpropagation::pixels(784, rng);
-    let hidden = number(request, "hidden", 100.0) as usize;
+    let hidden = request.number("hidden", 100.0) as usize;
     let task = feedforward::Task::new(Box::new(systems::RnnBackpropagation::new(&pixels, hidden, rng)));
-    let name = text(request, "method", "sequential-feedforward");
+    let name = request.word("method", "sequential-feedforward");
     let entry = feedforward::METHODS.iter().find(|entry| entry.name == name).ok_or_else(|| unknown(name))?;
     let set = match name {
         "sequential-feedforward" => json!({}),
-        _ => json!({ "tolerance": number(request, "tolerance", 0.0) }),
+        _ => json!({ "tolerance": request.number("tolerance", 0.0) }),
     };
     let run = || -> Result<_> {
         let mut solver = (entry.make)(&task, set.as_object().expect("a table"))?;

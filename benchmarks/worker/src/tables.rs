@@ -80,7 +80,7 @@ const TRANSITION: usize = 11;
 
 /// Fitted Q-iteration on transitions of the cart-pole, which the peer reads from the same file: `steps` iterations of 50 trees.
 fn fitted_trees(request: &Request) -> Result<Value> {
-    let path = request.options.get("data").and_then(Value::as_str).unwrap_or_default();
+    let path = request.word("data", "");
     let bytes = std::fs::read(path).map_err(|error| Error::Usage(format!("`data` = {path:?}: {error}")))?;
     let numbers = bytes.chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().expect("8 bytes")));
     let numbers: Vec<f64> = numbers.collect();

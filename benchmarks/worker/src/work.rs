@@ -43,6 +43,16 @@ impl Default for Request {
 }
 
 impl Request {
+    /// The number of this name among the options.
+    pub fn number(&self, name: &str, usual: f64) -> f64 {
+        self.options.get(name).and_then(Value::as_f64).unwrap_or(usual)
+    }
+
+    /// The word of this name among the options.
+    pub fn word<'a>(&'a self, name: &str, usual: &'a str) -> &'a str {
+        self.options.get(name).and_then(Value::as_str).unwrap_or(usual)
+    }
+
     /// The median time of one unit of work, in seconds, where a call of `step` does `units` of them.
     pub fn time(&self, units: usize, mut step: impl FnMut()) -> Value {
         if let Some(repetitions) = self.repetitions {
