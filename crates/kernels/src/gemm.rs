@@ -107,11 +107,31 @@ pub struct Kernel<F: 'static> {
 }
 
 /// A register of several numbers.
-trait Vector<F>: Copy {
+trait Vector<F: Float>: Copy {
     const LANES: usize;
     unsafe fn splat(x: F) -> Self;
     unsafe fn load(from: *const F) -> Self;
     unsafe fn store(self, to: *mut F);
+    /// The first `count` numbers at `from`, of which there are no more than lanes, and zeros.
+    #[inline(always)]
+    unsafe fn load_some(from: *const F, count: usize) -> Self {
+        let mut numbers = [F::ZERO; MOST_COLUMNS];
+        // SAFETY: the caller's duty; a register has no more lanes than the array numbers.
+        unsafe {
+            (0..count).for_each(|j| numbers[j] = *from.add(j));
+            Self::load(numbers.as_ptr())
+        }
+    }
+    /// Writes the first `count` numbers.
+    #[inline(always)]
+    unsafe fn store_some(self, to: *mut F, count: usize) {
+        let mut numbers = [F::ZERO; MOST_COLUMNS];
+        // SAFETY: as above.
+        unsafe {
+            self.store(numbers.as_mut_ptr());
+            (0..count).for_each(|j| *to.add(j) = numbers[j]);
+        }
+    }
     /// `self * b + c`
     unsafe fn fma(self, b: Self, c: Self) -> Self;
     unsafe fn add(self, b: Self) -> Self;
@@ -164,14 +184,12 @@ unsafe fn tile<
                 }
             }
         } else {
-            let mut row = [F::ZERO; MOST_COLUMNS];
             for (i, sums) in sums.into_iter().enumerate() {
                 for (j, sum) in sums.into_iter().enumerate() {
-                    sum.store(row.as_mut_ptr().add(j * V::LANES));
-                }
-                for (j, &sum) in row[..columns].iter().enumerate() {
-                    let to = c.add(i * c_row + j);
-                    *to = if add { *to + sum } else { sum };
+                    let count = columns.saturating_sub(j * V::LANES).min(V::LANES);
+                    let to = c.add(i * c_row).wrapping_add(j * V::LANES);
+                    let sum = if add { V::load_some(to, count).add(sum) } else { sum };
+                    sum.store_some(to, count);
                 }
             }
         }
@@ -308,7 +326,8 @@ mod x86 {
     use std::arch::x86_64::*;
 
     macro_rules! vector {
-        ($vector:ty, $float:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident) => {
+        ($vector:ty, $float:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident
+            $(, $mask:ty, $load_some:ident, $store_some:ident)?) => {
             impl Vector<$float> for $vector {
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -326,6 +345,18 @@ mod x86 {
                     // SAFETY: as above, and the pointer is the caller's duty.
                     unsafe { $store(to, self) }
                 }
+                $(
+                    #[inline(always)]
+                    unsafe fn load_some(from: *const $float, count: usize) -> Self {
+                        // SAFETY: as above; what the mask leaves out is not read.
+                        unsafe { $load_some(((1u32 << count) - 1) as $mask, from) }
+                    }
+                    #[inline(always)]
+                    unsafe fn store_some(self, to: *mut $float, count: usize) {
+                        // SAFETY: as above; what the mask leaves out is not written.
+                        unsafe { $store_some(to, ((1u32 << count) - 1) as $mask, self) }
+                    }
+                )?
                 #[inline(always)]
                 unsafe fn fma(self, b: Self, c: Self) -> Self {
                     // SAFETY: as above.
@@ -347,7 +378,10 @@ mod x86 {
         _mm512_loadu_ps,
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
-        _mm512_add_ps
+        _mm512_add_ps,
+        __mmask16,
+        _mm512_maskz_loadu_ps,
+        _mm512_mask_storeu_ps
     );
     vector!(
         __m512d,
@@ -357,7 +391,10 @@ mod x86 {
         _mm512_loadu_pd,
         _mm512_storeu_pd,
         _mm512_fmadd_pd,
-        _mm512_add_pd
+        _mm512_add_pd,
+        __mmask8,
+        _mm512_maskz_loadu_pd,
+        _mm512_mask_storeu_pd
     );
     vector!(
         __m256,
@@ -721,6 +758,12 @@ pub unsafe fn fill_rows<F: Float>(x: *mut F, row: usize, count: usize, width: us
     }
 }
 
+/// How many of `depth` steps, `distance` apart, have `width` numbers in a slice of `room` numbers: those of a panel that may be
+/// copied whole although the matrix ends before the panel does.
+fn whole_steps(room: usize, width: usize, distance: usize, depth: usize) -> usize {
+    if room < width { 0 } else { depth.min((room - width) / distance.max(1) + 1) }
+}
+
 /// Packs columns `j0 + range` of rows `p0 .. p0 + depth` into panels of the tile's width. What lies behind the last
 /// column only reaches results that are not stored.
 ///
@@ -744,7 +787,9 @@ unsafe fn pack_right<F: Float>(
             if b.column == 1 && width == kernel.columns {
                 (kernel.copy_columns)(from, b.row, depth, to);
             } else if b.column == 1 {
-                for p in 0..depth {
+                let whole = whole_steps(b.data.len() - (p0 * b.row + j0 + j), kernel.columns, b.row, depth);
+                (kernel.copy_columns)(from, b.row, whole, to);
+                for p in whole..depth {
                     std::ptr::copy_nonoverlapping(from.add(p * b.row), to.add(p * kernel.columns), width);
                 }
             } else {
@@ -774,11 +819,8 @@ unsafe fn pack_left<F: Float>(
             (kernel.copy_left)(from, a.row, rows, depth, to);
             kernel.by_row
         } else {
-            // A whole panel's width at a time, as far as the data go; what is too much is not read again.
-            let first = i0 + p0 * a.column;
-            let room = a.data.len() - first;
-            let whole =
-                if room < kernel.rows { 0 } else { depth.min((room - kernel.rows) / a.column.max(1) + 1) };
+            // A whole panel's width at a time; what is too much is not read again.
+            let whole = whole_steps(a.data.len() - (i0 + p0 * a.column), kernel.rows, a.column, depth);
             (kernel.copy_rows)(from, a.column, whole, to);
             for p in whole..depth {
                 for i in 0..rows {
