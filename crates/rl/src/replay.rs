@@ -90,6 +90,9 @@ struct Line([u8; LINE]);
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
+/// How many rows ahead of its use a row is asked for: as many as a core keeps in flight, and some more.
+const AHEAD: usize = 32;
+
 /// The last `capacity` transitions, first in first out.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Saved")]
@@ -230,11 +233,8 @@ impl Replay {
         let (row_bytes, stride, held) = (self.row_bytes(), self.stride(), self.len());
         let rows: &[u8] = cast_slice(&self.lines);
         batch.rows.clear();
-        for _ in 0..size {
-            let at = rng.random_range(0..held) * stride;
-            prefetch(&rows[at..at + row_bytes]);
-            batch.rows.push(at);
-        }
+        batch.rows.extend((0..size).map(|_| rng.random_range(0..held) * stride));
+        batch.rows.iter().take(AHEAD).for_each(|&at| prefetch(&rows[at..at + row_bytes]));
         batch.observations.resize(size * self.observation_size, 0.0);
         batch.next_observations.resize(size * self.observation_size, 0.0);
         batch.actions.resize(size * self.action_size, 0.0);
@@ -249,9 +249,13 @@ impl Replay {
         let singles =
             batch.choices.iter_mut().zip(&mut batch.rewards).zip(&mut batch.terminated).zip(&mut batch.steps);
         let fields = observations.zip(next_observations).zip(actions).zip(singles);
-        for (&at, (((observation, next), action), (((choice, reward), terminated), steps))) in
-            batch.rows.iter().zip(fields)
+        for (index, (((observation, next), action), (((choice, reward), terminated), steps))) in
+            fields.enumerate()
         {
+            if let Some(&at) = batch.rows.get(index + AHEAD) {
+                prefetch(&rows[at..at + row_bytes]);
+            }
+            let at = batch.rows[index];
             let row = &rows[at..at + row_bytes];
             let (stored, rest) = row.split_at(observation_bytes);
             let (stored_next, rest) = rest.split_at(observation_bytes);
@@ -288,7 +292,27 @@ fn write_floats(bytes: &mut [u8], values: &[f32]) {
         .for_each(|(bytes, value)| bytes.copy_from_slice(&value.to_le_bytes()));
 }
 
+#[inline(always)]
 fn read_floats(values: &mut [f32], bytes: &[u8]) {
+    // A few numbers are moved in registers: calling memcpy for each field costs more than the cache miss.
+    match values.len() {
+        1 => read_array::<1>(values, bytes),
+        2 => read_array::<2>(values, bytes),
+        3 => read_array::<3>(values, bytes),
+        4 => read_array::<4>(values, bytes),
+        6 => read_array::<6>(values, bytes),
+        8 => read_array::<8>(values, bytes),
+        _ => read_any(values, bytes),
+    }
+}
+
+#[inline(always)]
+fn read_array<const N: usize>(values: &mut [f32], bytes: &[u8]) {
+    read_any(&mut values[..N], &bytes[..4 * N]);
+}
+
+#[inline(always)]
+fn read_any(values: &mut [f32], bytes: &[u8]) {
     for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(4)) {
         *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     }
