@@ -26,12 +26,13 @@
 
 use quire_core::{About, Options, Paper, Result, Rng, options, state};
 use rand::RngExt;
-use rand_distr::{Beta, Distribution, Gamma};
+use rand_distr::{Beta, Distribution, Exp1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::stages::Stages;
 use super::{Explorer, Method, Setting};
+use crate::posterior::LargeGamma;
 use crate::solve::maximum;
 
 /// Options of `randql`.
@@ -88,7 +89,7 @@ pub fn stage_length(stage: u32, horizon: usize) -> u64 {
 /// Beta(a, b), where b may be as small as 1/S and a vanishing b gives 1.
 enum Share {
     /// x/(x + y) of gamma variates, which are cheap where both shapes are at least 1.
-    Gammas(Gamma<f64>, Gamma<f64>),
+    Gammas(LargeGamma, LargeGamma),
     /// Any other, and its mean.
     Any(Beta<f64>, f64),
 }
@@ -96,8 +97,7 @@ enum Share {
 impl Share {
     fn new(a: f64, b: f64) -> Self {
         if a >= 1.0 && b >= 1.0 {
-            let gamma = |shape| Gamma::new(shape, 1.0).expect("a positive shape");
-            Share::Gammas(gamma(a), gamma(b))
+            Share::Gammas(LargeGamma::new(a), LargeGamma::new(b))
         } else {
             Share::Any(Beta::new(a, b).expect("positive parameters"), a / (a + b))
         }
@@ -107,7 +107,7 @@ impl Share {
     fn draw(&self, rng: &mut Rng) -> f64 {
         match self {
             Share::Gammas(first, second) => {
-                let (first, second) = (first.sample(rng), second.sample(rng));
+                let (first, second) = (first.draw(rng), second.draw(rng));
                 first / (first + second)
             }
             Share::Any(beta, mean) => {
@@ -126,9 +126,10 @@ fn beta(a: f64, b: f64, rng: &mut Rng) -> f64 {
 
 /// 1 - g, the weight of the prior.
 enum PriorWeight {
-    /// For n₀ < 1 < n, as the product of U^(1/n₀), which has the law Beta(n₀, 1), and Beta(n₀ + 1, n - 1). Where U is below
-    /// `negligible` it is less than 2⁻⁵⁴, and g rounds to 1: with n₀ = 1/S that is most of the time, so the rest is seldom drawn.
-    Small { negligible: f64, power: f64, share: Share },
+    /// For n₀ < 1 < n, as the product of e^(-E/n₀), E ~ Exp(1), which has the law Beta(n₀, 1), and Beta(n₀ + 1, n - 1). Where E is
+    /// above `negligible` it is less than 2⁻⁵⁴, and g rounds to 1: with n₀ = 1/S that is most of the time, so the rest is
+    /// seldom drawn.
+    Small { negligible: f64, rate: f64, share: Share },
     /// For any n₀.
     Any(Share),
 }
@@ -144,8 +145,8 @@ impl PracticalStep {
     pub(super) fn new(n: f64, prior_weight: f64, inflation: f64, horizon: usize) -> Self {
         let prior = if prior_weight < 1.0 && n > 1.0 {
             PriorWeight::Small {
-                negligible: (-54.0 * prior_weight).exp2(),
-                power: 1.0 / prior_weight,
+                negligible: 54.0 * std::f64::consts::LN_2 * prior_weight,
+                rate: 1.0 / prior_weight,
                 share: Share::new(prior_weight + 1.0, n - 1.0),
             }
         } else {
@@ -157,12 +158,12 @@ impl PracticalStep {
     #[inline]
     pub(super) fn apply(&self, value: &mut f64, target: f64, ceiling: f64, rng: &mut Rng) {
         let target = match &self.prior {
-            PriorWeight::Small { negligible, power, share } => {
-                let uniform = rng.random::<f64>();
-                if uniform < *negligible {
+            PriorWeight::Small { negligible, rate, share } => {
+                let exponential: f64 = Exp1.sample(rng);
+                if exponential > *negligible {
                     target
                 } else {
-                    mix((uniform.ln() * power).exp() * share.draw(rng), ceiling, target)
+                    mix((-exponential * rate).exp() * share.draw(rng), ceiling, target)
                 }
             }
             PriorWeight::Any(share) => mix(share.draw(rng), ceiling, target),
