@@ -13,15 +13,15 @@ RAND_QL = ("d-tiapkin/rand-ql", "d5f15284a8b2f05ceeb3274c2b882e182166542a")
 OPSRL = ("d-tiapkin/optimistic-psrl-experiments", "5bd5d1df8af641537d76f5e6f83b0c7f04f59e70")
 # Quire's work; the row's title; the peer's work and its options; how many episodes of Quire for one of the peer; the target.
 EXPLORERS = {
-    "ucbvi": ("UCBVI", "rlberry", "ucbvi", {}, 10, 50),
-    "psrl": ("PSRL", "ours, on rlberry's planner", "psrl", {}, 10, 50),
-    "opsrl": ("OPSRL, 8 samples", "official", "opsrl", {"repository": OPSRL, "samples": 8}, 10, None),
-    "bayes-ucbvi": ("Bayes-UCBVI, 64 samples", "official OPSRL, 64 samples", "opsrl", {"repository": OPSRL, "samples": 64}, 10, 30),
+    "ucbvi": ("UCBVI", "rlberry", "ucbvi", {}, 300, 50),
+    "psrl": ("PSRL", "ours, on rlberry's planner", "psrl", {}, 50, 50),
+    "opsrl": ("OPSRL, 8 samples", "official", "opsrl", {"repository": OPSRL, "samples": 8}, 50, None),
+    "bayes-ucbvi": ("Bayes-UCBVI, 64 samples", "official OPSRL, 64 samples", "opsrl", {"repository": OPSRL, "samples": 64}, 100, 30),
     "randql": ("RandQL", "official", "randql", {"repository": RAND_QL}, 10, 30),
     "lmc-lsvi": ("LMC-LSVI", "ours, NumPy", "lmc-lsvi", {}, 1, 30),
 }
 # The peer's episodes are slow enough that so many give a stable time, as a share of `--episodes`.
-SHARES = {"opsrl": 0.1, "bayes-ucbvi": 0.02, "lmc-lsvi": 0.3}
+SHARES = {"ucbvi": 0.03, "psrl": 0.03, "opsrl": 0.1, "bayes-ucbvi": 0.02, "lmc-lsvi": 0.3}
 TRANSITIONS = 10_000
 
 
@@ -50,9 +50,10 @@ def transitions(path):
 
 def main():
     parser = common.arguments(__doc__)
-    parser.add_argument("--episodes", type=int, default=300, help="of the peer; Quire plays ten times as many")
+    parser.add_argument("--episodes", type=int, default=300, help="of the fastest peers; slower ones play fewer, Quire more")
     options = parser.parse_args()
     python = common.environment("tables")
+    folders = {source: str(common.repository(*source)) for source in (RAND_QL, OPSRL)}
     load = common.load()
     quire = common.quire()
     peer = common.peer("rlberry", python, "tables_rlberry.py")
@@ -61,7 +62,7 @@ def main():
         common.note(work)
         extra = dict(extra)
         if "repository" in extra:
-            extra["folder"] = str(common.repository(*extra.pop("repository")))
+            extra["folder"] = folders[extra.pop("repository")]
         episodes = max(2, round(options.episodes * SHARES.get(work, 1)))
         columns = {
             "quire": lambda seed: quire.ask(work=work, steps=factor * episodes, seed=seed),
