@@ -1,8 +1,10 @@
 //! A small thread pool: one job at a time, cut into numbered blocks.
 //!
 //! The caller works along and returns when every block is done; a worker that sleeps through a job delays nobody.
-//! Which thread does a block is left to chance, so a block must depend on its number alone.
+//! Every thread begins with its own share of the blocks, so that what a job leaves in its cache is there for the next one, and
+//! then helps with the others'. Which thread does a block is left to chance, so a block must depend on its number alone.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{JoinHandle, Thread};
@@ -22,11 +24,16 @@ pub struct Pool {
     workers: Vec<JoinHandle<()>>,
 }
 
-#[derive(Debug, Default)]
+/// A thread's share of the blocks: the job's number, then the next block to claim, or [`CLOSED`]. In a cache line of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Share(AtomicU64);
+
+#[derive(Debug)]
 struct Shared {
-    /// Job number, then the next block to claim, or [`CLOSED`]. The fields below change only while it is closed, so
-    /// a claim (which needs the very state that was read before the fields) succeeds only for the job they belong to.
-    state: AtomicU64,
+    /// One of every thread. The fields below change only while all are closed, so a claim (which needs the very state that was
+    /// read before the fields) succeeds only for the job they belong to.
+    shares: Vec<Share>,
     blocks: AtomicUsize,
     data: AtomicUsize,
     call: AtomicUsize,
@@ -43,9 +50,15 @@ impl Pool {
     pub fn new(threads: usize) -> Self {
         let extra = threads.max(1) - 1;
         let shared = Arc::new(Shared {
-            state: AtomicU64::new(CLOSED),
+            shares: (0..=extra).map(|_| Share(AtomicU64::new(CLOSED))).collect(),
+            blocks: AtomicUsize::new(0),
+            data: AtomicUsize::new(0),
+            call: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            panicked: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
             sleeping: (0..extra).map(|_| AtomicBool::new(false)).collect(),
-            ..Default::default()
+            ready: AtomicUsize::new(0),
         });
         let workers = (0..extra)
             .map(|number| {
@@ -91,12 +104,14 @@ impl Pool {
         }
         assert!((blocks as u64) < CLOSED, "a job of {blocks} blocks");
         let shared = &*self.shared;
-        let job = (shared.state.load(Ordering::Relaxed) >> INDEX_BITS) + 1;
+        let job = (shared.shares[0].0.load(Ordering::Relaxed) >> INDEX_BITS) + 1;
         shared.data.store(std::ptr::from_ref(block) as usize, Ordering::Relaxed);
         shared.call.store(call::<B> as fn(usize, usize, usize) as usize, Ordering::Relaxed);
         shared.blocks.store(blocks, Ordering::Relaxed);
         shared.done.store(0, Ordering::Relaxed);
-        shared.state.store(job << INDEX_BITS, Ordering::SeqCst);
+        for (thread, share) in shared.shares.iter().enumerate() {
+            share.0.store(job << INDEX_BITS | shared.share_of(thread, blocks).start as u64, Ordering::SeqCst);
+        }
         for (worker, sleeping) in self.workers.iter().zip(&shared.sleeping) {
             if sleeping.load(Ordering::SeqCst) {
                 wake(worker.thread());
@@ -108,7 +123,9 @@ impl Pool {
             spins += 1;
             if spins < 4096 { std::hint::spin_loop() } else { std::thread::yield_now() }
         }
-        shared.state.store(job << INDEX_BITS | CLOSED, Ordering::SeqCst);
+        for share in &shared.shares {
+            share.0.store(job << INDEX_BITS | CLOSED, Ordering::SeqCst);
+        }
         assert!(!shared.panicked.swap(false, Ordering::Relaxed), "a parallel block panicked");
     }
 }
@@ -118,11 +135,24 @@ fn wake(thread: &Thread) {
 }
 
 impl Shared {
+    /// The blocks that are a thread's own.
+    fn share_of(&self, thread: usize, blocks: usize) -> Range<usize> {
+        let threads = self.shares.len();
+        thread * blocks / threads..(thread + 1) * blocks / threads
+    }
+
     /// Claims and runs blocks of the present job until none is left; true if it ran any.
     fn help(&self, thread: usize) -> bool {
+        let threads = self.shares.len();
+        (0..threads).fold(false, |any, offset| self.help_with((thread + offset) % threads, thread) || any)
+    }
+
+    /// As [`Shared::help`], with the blocks of one thread.
+    fn help_with(&self, owner: usize, thread: usize) -> bool {
+        let share = &self.shares[owner].0;
         let mut any = false;
         loop {
-            let state = self.state.load(Ordering::SeqCst);
+            let state = share.load(Ordering::SeqCst);
             if state & INDEX_MASK == CLOSED {
                 return any;
             }
@@ -130,14 +160,10 @@ impl Shared {
             let blocks = self.blocks.load(Ordering::Acquire);
             let data = self.data.load(Ordering::Acquire);
             let call = self.call.load(Ordering::Acquire);
-            if index >= blocks {
+            if index >= self.share_of(owner, blocks).end {
                 return any;
             }
-            if self
-                .state
-                .compare_exchange_weak(state, state + 1, Ordering::SeqCst, Ordering::Relaxed)
-                .is_err()
-            {
+            if share.compare_exchange_weak(state, state + 1, Ordering::SeqCst, Ordering::Relaxed).is_err() {
                 continue;
             }
             // The claim succeeded, so the job was still open and the fields are its own; they stay until this block
@@ -170,10 +196,11 @@ impl Shared {
                 std::hint::spin_loop();
                 continue;
             }
-            let before = self.state.load(Ordering::SeqCst);
+            let share = &self.shares[number + 1].0;
+            let before = share.load(Ordering::SeqCst);
             self.sleeping[number].store(true, Ordering::SeqCst);
             // A job published after `before` was read either shows here or sees the flag and unparks.
-            if self.state.load(Ordering::SeqCst) == before && !self.stop.load(Ordering::SeqCst) {
+            if share.load(Ordering::SeqCst) == before && !self.stop.load(Ordering::SeqCst) {
                 std::thread::park();
             }
             self.sleeping[number].store(false, Ordering::SeqCst);
