@@ -325,9 +325,47 @@ mod x86 {
     use super::*;
     use std::arch::x86_64::*;
 
+    /// The mask of the first `count` of 16 lanes.
+    fn first_of_16(count: usize) -> __mmask16 {
+        ((1u32 << count) - 1) as __mmask16
+    }
+
+    /// The mask of the first `count` of 8 lanes.
+    fn first_of_8(count: usize) -> __mmask8 {
+        ((1u32 << count) - 1) as __mmask8
+    }
+
+    /// The same as the instructions before AVX-512 want it.
+    #[inline(always)]
+    unsafe fn first_of_8_wide(count: usize) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe {
+            _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+        }
+    }
+
+    /// The same for 4 lanes.
+    #[inline(always)]
+    unsafe fn first_of_4_wide(count: usize) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_some_ps(mask: __m256i, from: *const f32) -> __m256 {
+        // SAFETY: the caller's duty.
+        unsafe { _mm256_maskload_ps(from, mask) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_some_pd(mask: __m256i, from: *const f64) -> __m256d {
+        // SAFETY: the caller's duty.
+        unsafe { _mm256_maskload_pd(from, mask) }
+    }
+
     macro_rules! vector {
-        ($vector:ty, $float:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident
-            $(, $mask:ty, $load_some:ident, $store_some:ident)?) => {
+        ($vector:ty, $float:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident,
+            $mask:ident, $load_some:ident, $store_some:ident) => {
             impl Vector<$float> for $vector {
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -345,18 +383,16 @@ mod x86 {
                     // SAFETY: as above, and the pointer is the caller's duty.
                     unsafe { $store(to, self) }
                 }
-                $(
-                    #[inline(always)]
-                    unsafe fn load_some(from: *const $float, count: usize) -> Self {
-                        // SAFETY: as above; what the mask leaves out is not read.
-                        unsafe { $load_some(((1u32 << count) - 1) as $mask, from) }
-                    }
-                    #[inline(always)]
-                    unsafe fn store_some(self, to: *mut $float, count: usize) {
-                        // SAFETY: as above; what the mask leaves out is not written.
-                        unsafe { $store_some(to, ((1u32 << count) - 1) as $mask, self) }
-                    }
-                )?
+                #[inline(always)]
+                unsafe fn load_some(from: *const $float, count: usize) -> Self {
+                    // SAFETY: as above; what the mask leaves out is not read.
+                    unsafe { $load_some($mask(count), from) }
+                }
+                #[inline(always)]
+                unsafe fn store_some(self, to: *mut $float, count: usize) {
+                    // SAFETY: as above; what the mask leaves out is not written.
+                    unsafe { $store_some(to, $mask(count), self) }
+                }
                 #[inline(always)]
                 unsafe fn fma(self, b: Self, c: Self) -> Self {
                     // SAFETY: as above.
@@ -379,7 +415,7 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_add_ps,
-        __mmask16,
+        first_of_16,
         _mm512_maskz_loadu_ps,
         _mm512_mask_storeu_ps
     );
@@ -392,7 +428,7 @@ mod x86 {
         _mm512_storeu_pd,
         _mm512_fmadd_pd,
         _mm512_add_pd,
-        __mmask8,
+        first_of_8,
         _mm512_maskz_loadu_pd,
         _mm512_mask_storeu_pd
     );
@@ -404,7 +440,10 @@ mod x86 {
         _mm256_loadu_ps,
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
-        _mm256_add_ps
+        _mm256_add_ps,
+        first_of_8_wide,
+        load_some_ps,
+        _mm256_maskstore_ps
     );
     vector!(
         __m256d,
@@ -414,7 +453,10 @@ mod x86 {
         _mm256_loadu_pd,
         _mm256_storeu_pd,
         _mm256_fmadd_pd,
-        _mm256_add_pd
+        _mm256_add_pd,
+        first_of_4_wide,
+        load_some_pd,
+        _mm256_maskstore_pd
     );
 
     kernel!(F32_512, f32, __m512, 12 x 2, [1 2 3 4 5 6 7 8 9 10 11 12], transpose_512, "avx512f,avx2,fma");
