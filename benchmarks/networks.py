@@ -16,6 +16,8 @@ WORKS = {
 }
 # What torch.compile is tried on; it has nothing to gain on the others.
 COMPILED = ("W1", "W2", "W2b", "W3", "W4")
+# FLOP/s of sgemm on the machine that the targets were set on.
+REFERENCE = 478e9
 
 
 def flops(work):
@@ -109,7 +111,9 @@ def report(times, compiled):
     ask = lambda work: median[work][chosen[work]]
     if "W1" in times:
         lines.append(f"- W1 <= 100 µs: {common.verdict(ask('W1') * 1e6, 100, at_most=True)}. Its products need "
-                     f"{flops('W1') / peak * 1e6:.0f} µs on this machine at full rate."
+                     f"{flops('W1') / peak * 1e6:.0f} µs on this machine at full rate. The target is from a machine whose "
+                     f"sgemm ran at {REFERENCE / 1e9:.0f} GFLOP/s, of which it is {100 * flops('W1') / 100e-6 / REFERENCE:.0f} %; "
+                     f"here the step runs at {100 * flops('W1') / ask('W1') / peak:.0f} % of the rate."
                      if peak else "")
     if "W2" in times and peak:
         own = max(flops("sgemm") / median["sgemm"][n] for n in median["sgemm"] if n.startswith("quire"))
@@ -122,7 +126,8 @@ def report(times, compiled):
         if work in times:
             eager = common.best(times[work], [n for n in times[work] if n.startswith("torch eager")])
             ratio = common.ratio(times[work], eager, chosen[work])
-            lines.append(f"- {work} at least 2 x torch eager: {common.verdict(ratio, 2)}.")
+            bound = f" The products alone bound it by {median[work][eager] * peak / flops(work):.1f} x." if peak else ""
+            lines.append(f"- {work} at least 2 x torch eager: {common.verdict(ratio, 2)}.{bound}")
     if "W5" in times:
         lines.append(f"- W5 <= 1.2 µs: {common.verdict(ask('W5') * 1e6, 1.2, at_most=True)}.")
     return "\n".join(line for line in lines if line is not None)

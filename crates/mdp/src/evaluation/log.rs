@@ -6,9 +6,6 @@
 //! `observations` `[N, D]`, `actions` `[N]`, `rewards` `[N]` or `[N, d]`, `next_observations`, `terminals` `[N]` and perhaps
 //! `timeouts` `[N]`.
 
-#[cfg(feature = "parquet")]
-mod parquet_table;
-
 use std::path::{Path, PathBuf};
 
 use quire_core::{Error, Result};
@@ -82,6 +79,44 @@ impl Table {
         } else {
             Table::read_csv(path)
         }
+    }
+
+    /// Every column that a log or a policy may have, or as many as its lists are long.
+    #[cfg(feature = "parquet")]
+    fn read_parquet(path: &Path) -> Result<Table> {
+        let columns = quire_parquet::read(path, is_known)?;
+        let rows = columns.first().map_or(0, quire_parquet::Column::rows);
+        let mut table = Table {
+            path: path.to_owned(),
+            header: Vec::new(),
+            lines: false,
+            rows: (0..rows).map(|row| (row, Vec::new())).collect(),
+        };
+        for column in columns {
+            let first = table.header.len();
+            let width = if rows == 0 { 1 } else { column.row(0).len() };
+            if column.null.is_some() || width == 1 {
+                table.header.push(column.name.clone());
+            } else {
+                table.header.extend((0..width).map(|index| format!("{}_{index}", column.name)));
+            }
+            if let Some(row) = column.null {
+                return Err(table.wrong(row, first, "is null or empty; fill it in or leave the row out"));
+            }
+            for row in 0..rows {
+                let values = column.row(row);
+                if values.len() != width {
+                    let problem = format!("is a list of {} numbers where row 0 has {width}", values.len());
+                    return Err(table.wrong(row, first, &problem));
+                }
+                if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+                    let problem = format!("{} is not a finite number", values[index]);
+                    return Err(table.wrong(row, first + index, &problem));
+                }
+                table.rows[row].1.extend_from_slice(values);
+            }
+        }
+        Ok(table)
     }
 
     #[cfg(not(feature = "parquet"))]

@@ -1,4 +1,7 @@
-//! A table from a Parquet file: plain columns of numbers, and lists of equally many numbers, which stand for several columns.
+//! Columns of numbers from a user's Parquet file.
+//!
+//! Compiled apart from what reads logs and tables, and for size: the library's decoders are half a minute of code that is never
+//! hot here. Each wing turns the columns into its own rows.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -14,69 +17,45 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 use quire_core::{Error, Result};
 
-use super::{Table, is_known};
-
 /// The most numbers of a file, 2 GiB of them: a damaged or hostile one may claim any number of rows.
 const MOST_VALUES: usize = 1 << 28;
 /// Rows that are decoded at once.
 const BATCH: usize = 4096;
 
-/// The numbers of one column, row after row.
-struct Column {
-    name: String,
+/// The numbers of one column, row after row; `true` and `false` are 1 and 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name, in lower case.
+    pub name: String,
+    /// The first row with a null, or with an empty list.
+    pub null: Option<usize>,
     /// Where each row begins in `values`; a list may hold more or fewer than one.
     starts: Vec<usize>,
     values: Vec<f64>,
-    /// The first row with a null.
-    null: Option<usize>,
 }
 
-impl Table {
-    /// Reads the columns that a log or a policy may have; `true` and `false` are 1 and 0.
-    pub(super) fn read_parquet(path: &Path) -> Result<Table> {
-        let file = File::open(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
-        let columns = without_panics(|| columns(file))
-            .map_err(|problem| Error::file(path, format!("is not a readable Parquet file: {problem}")))?;
-        let rows = columns.first().map_or(0, |column| column.starts.len());
-        let mut table = Table {
-            path: path.to_owned(),
-            header: Vec::new(),
-            lines: false,
-            rows: (0..rows).map(|row| (row, Vec::new())).collect(),
-        };
-        for column in columns {
-            table.add(&column)?;
-        }
-        Ok(table)
+impl Column {
+    /// How many rows it has.
+    pub fn rows(&self) -> usize {
+        self.starts.len()
     }
 
-    /// Adds a column, or as many as its lists are long.
-    fn add(&mut self, column: &Column) -> Result<()> {
-        let first = self.header.len();
-        let end = |row: usize| column.starts.get(row + 1).copied().unwrap_or(column.values.len());
-        let width = column.starts.first().map_or(1, |_| end(0));
-        if column.null.is_some() || width == 1 {
-            self.header.push(column.name.clone());
-        } else {
-            self.header.extend((0..width).map(|index| format!("{}_{index}", column.name)));
-        }
-        if let Some(row) = column.null {
-            return Err(self.wrong(row, first, "is null or empty; fill it in or leave the row out"));
-        }
-        for row in 0..self.rows.len() {
-            let values = &column.values[column.starts[row]..end(row)];
-            if values.len() != width {
-                let problem = format!("is a list of {} numbers where row 0 has {width}", values.len());
-                return Err(self.wrong(row, first, &problem));
-            }
-            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-                let problem = format!("{} is not a finite number", values[index]);
-                return Err(self.wrong(row, first + index, &problem));
-            }
-            self.rows[row].1.extend_from_slice(values);
-        }
-        Ok(())
+    /// What a row holds: a number, or a list of them.
+    pub fn row(&self, row: usize) -> &[f64] {
+        let end = self.starts.get(row + 1).copied().unwrap_or(self.values.len());
+        &self.values[self.starts[row]..end]
     }
+}
+
+/// Reads the columns of a file whose names, in lower case, are `wanted`; all have equally many rows.
+///
+/// # Errors
+/// A file that cannot be read or is damaged, a column that holds neither numbers nor lists of them, more than 2²⁸ numbers:
+/// the message names the file, and the column where there is one.
+pub fn read(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Column>> {
+    let file = File::open(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+    without_panics(|| columns(file, &wanted))
+        .map_err(|problem| Error::file(path, format!("is not a readable Parquet file: {problem}")))
 }
 
 thread_local! {
@@ -104,8 +83,7 @@ fn without_panics<T>(
     result.unwrap_or_else(|_| Err("it is damaged".into()))
 }
 
-/// The known columns of a file, all with equally many rows.
-fn columns(file: File) -> std::result::Result<Vec<Column>, String> {
+fn columns(file: File, wanted: &dyn Fn(&str) -> bool) -> std::result::Result<Vec<Column>, String> {
     let text = |e: ParquetError| e.to_string();
     let length = file.metadata().map_err(|e| e.to_string())?.len();
     let reader = SerializedFileReader::new(file).map_err(text)?;
@@ -113,7 +91,7 @@ fn columns(file: File) -> std::result::Result<Vec<Column>, String> {
     let schema = metadata.file_metadata().schema_descr();
     let wanted: Vec<(usize, String)> = (schema.columns().iter().enumerate())
         .map(|(index, leaf)| (index, leaf.path().parts()[0].to_ascii_lowercase()))
-        .filter(|(_, name)| is_known(name))
+        .filter(|(_, name)| wanted(name))
         .collect();
     let total: i64 =
         metadata.row_groups().iter().map(|group| group.num_rows().max(0)).fold(0, i64::saturating_add);
@@ -230,5 +208,73 @@ fn fill<T: DataType>(
         if column.values.len() > MOST_VALUES {
             return Err(format!("holds more than {MOST_VALUES} numbers"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::data_type::{BoolType, DoubleType, Int32Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    /// Three rows: a name in capitals, a list with two numbers in a row, a flag with a null.
+    fn written() -> Vec<u8> {
+        let schema = "message m { required int32 Step; \
+                      required group s (LIST) { repeated group list { required double element; } } \
+                      optional boolean done; required double other; }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut writer =
+            SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::new())).unwrap();
+        let mut rows = writer.next_row_group().unwrap();
+        let mut column = rows.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&[7, -1, 2], None, None).unwrap();
+        column.close().unwrap();
+        let mut column = rows.next_column().unwrap().unwrap();
+        let (values, definitions, repetitions) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1; 6], [0, 1, 0, 1, 0, 1]);
+        column.typed::<DoubleType>().write_batch(&values, Some(&definitions), Some(&repetitions)).unwrap();
+        column.close().unwrap();
+        let mut column = rows.next_column().unwrap().unwrap();
+        column.typed::<BoolType>().write_batch(&[true, false], Some(&[1, 0, 1]), None).unwrap();
+        column.close().unwrap();
+        let mut column = rows.next_column().unwrap().unwrap();
+        column.typed::<DoubleType>().write_batch(&[0.0; 3], None, None).unwrap();
+        column.close().unwrap();
+        rows.close().unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    fn read_bytes(bytes: &[u8]) -> Result<Vec<Column>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        std::fs::write(&path, bytes).unwrap();
+        read(&path, |name| name != "other")
+    }
+
+    #[test]
+    fn wanted_columns_come_row_by_row() {
+        let columns = read_bytes(&written()).unwrap();
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["step", "s", "done"]);
+        assert!(columns.iter().all(|column| column.rows() == 3));
+        assert_eq!((columns[0].row(0), columns[0].row(1)), ([7.0].as_slice(), [-1.0].as_slice()));
+        assert_eq!((columns[1].row(1), columns[1].null), ([3.0, 4.0].as_slice(), None));
+        assert_eq!((columns[2].row(0), columns[2].null), ([1.0].as_slice(), Some(1)));
+    }
+
+    #[test]
+    fn what_is_no_parquet_file_is_named() {
+        let mut cut = written();
+        cut.truncate(cut.len() / 2);
+        for bytes in [cut.as_slice(), b"PAR1", b""] {
+            let error = read_bytes(bytes).unwrap_err().to_string();
+            assert!(error.contains("table.parquet: is not a readable Parquet file"), "{error}");
+        }
+        let error = read(Path::new("/none.parquet"), |_| true).unwrap_err().to_string();
+        assert!(error.contains("none.parquet: cannot be read"), "{error}");
     }
 }
