@@ -17,7 +17,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::hock_schittkowski::{LISTED, Listed};
 use super::newton_kkt::{NewtonKkt, NewtonKktOptions};
-use super::{Constrained, METHODS, Task};
+use super::{Constrained, METHODS, Steps, Task};
 use crate::descent::Smooth;
 use crate::finite_sum::components::Logistic;
 use crate::problem::{Said, SolveProblem, World};
@@ -291,7 +291,7 @@ fn found(problem: Box<dyn Constrained>, seeds: Seeds) -> Result<(Task, f64)> {
     let (n, m) = (problem.unknowns(), problem.constraints());
     let task = Task::new(problem, vec![1.0; n], vec![1.0; m], seeds)?;
     let options = NewtonKktOptions { tolerance: 1e-10, ..NewtonKktOptions::default() };
-    let solution = solve(&mut NewtonKkt::new(&task, options)?, &task, 500);
+    let solution = solve(&mut Steps::<NewtonKkt>::new(&task, options)?, &task, 500);
     let least = task.problem.value(&DVector::from_column_slice(&solution.values[..n]));
     Ok((task, least))
 }
