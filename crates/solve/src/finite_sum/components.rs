@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nalgebra::{DMatrix, DVector};
 use quire_core::Rng;
+use quire_optim::Layout;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -23,6 +24,11 @@ pub trait FiniteSum: Send + Sync {
 
     /// d.
     fn dimension(&self) -> usize;
+
+    /// What x is made of, for optimizers that treat matrices as such: one vector, unless the sum says otherwise.
+    fn layout(&self) -> Layout {
+        Layout::flat(self.dimension())
+    }
 
     /// f at `x`.
     fn value(&self, x: &[f64]) -> f64;
@@ -110,6 +116,10 @@ impl<S: FiniteSum> FiniteSum for Arc<S> {
 
     fn dimension(&self) -> usize {
         (**self).dimension()
+    }
+
+    fn layout(&self) -> Layout {
+        (**self).layout()
     }
 
     fn value(&self, x: &[f64]) -> f64 {

@@ -10,6 +10,7 @@
 //! | `all-or-nothing-4` | a quadratic of condition 100 whose gradient comes fourfold once in four times, else not at all | 1 |
 //! | `separable-logistic`, `separable-hinge` | 200 rows in 400 dimensions that a hyperplane separates | 0 |
 //! | `two-sided` | 64 components of one unknown whose curvature is 1 on the left and 0.1 on the right | 1 |
+//! | `delayed-xor` | 12,800 sequences of 16 signs for a recurrent network of 30 units | a random network |
 //! | `path/to/rows.libsvm` | the rows of a user's file, ridge 1/n | 0 |
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use std::sync::{Arc, OnceLock};
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 
 use super::components::{FiniteSum, Logistic, Quadratics, TwoSided};
+use super::delayed_xor::DelayedXor;
 use super::interpolation::{AllOrNothing, LeastSquares, NoisyQuadratic, SquaredHinge};
 use super::{METHODS, Task, libsvm};
 use crate::problem::{Said, SolveProblem, World};
@@ -36,6 +38,16 @@ const GRADIENT_NORM: Metric = Metric {
     unit: "",
     direction: Direction::Lower,
     summary: "Euclidean norm of the exact gradient",
+};
+
+/// The loss below which the example of the code calls a network successful.
+const LEARNT: f64 = 0.1;
+
+const SUCCESS: Metric = Metric {
+    name: "success",
+    unit: "",
+    direction: Direction::Higher,
+    summary: "1 where the mean loss over all sequences is below 0.1, else 0",
 };
 
 fn gaps(task: &Task, least: f64, values: &[f64]) -> Vec<(&'static str, f64)> {
@@ -67,6 +79,8 @@ pub enum Sum {
     SeparableHinge,
     /// The two-sided function.
     TwoSided,
+    /// A recurrent network on sequences.
+    DelayedXor,
 }
 
 /// The problems of this family.
@@ -154,6 +168,13 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             80,
             Sum::TwoSided,
         ),
+        problem(
+            "delayed-xor",
+            "train a recurrent network to tell whether two marked signs of a sequence differ",
+            "an example of the official code of arXiv:2402.04553, on a fixed set of sequences",
+            100,
+            Sum::DelayedXor,
+        ),
     ]
 }
 
@@ -201,16 +222,30 @@ impl World for Sum {
                 let sum = TwoSided { components: 64, left: 1.0, right: 0.1, slope: 1.0 };
                 (Box::new(sum), 0.0, vec![1.0])
             }
+            Sum::DelayedXor => {
+                let sum = DelayedXor::draw(12_800, 16, 30, &mut rng);
+                let start = sum.start(&mut rng);
+                // What no network reaches and large weights come near to.
+                (Box::new(sum), 0.0, start)
+            }
         };
         Ok((Task { sum, start, seeds: Seeds::new(seed).child("method") }, least))
     }
 
     fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
-        gaps(task, *least, values)
+        let mut told = gaps(task, *least, values);
+        if *self == Sum::DelayedXor {
+            told.push((SUCCESS.name, f64::from(u8::from(told[0].1 < LEARNT))));
+        }
+        told
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        vec![GAP, GRADIENT_NORM]
+        let mut metrics = vec![GAP, GRADIENT_NORM];
+        if *self == Sum::DelayedXor {
+            metrics.push(SUCCESS);
+        }
+        metrics
     }
 
     const BY_WORK: bool = false;
