@@ -55,7 +55,7 @@ use quire_core::{About, Entry, Error, Options, Paper, Result, Seeds, options, st
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use problems::problems;
+pub use problems::{open, problems};
 
 use self::kkt::Point;
 use crate::solver::{Make, Method, Solver, Step, entry};
