@@ -11,7 +11,7 @@
 //! | [`descent`] | family: descend smooth functions by their gradients |
 //! | [`finite_sum`] | family: minimize the mean of many functions by gradients of a few |
 //! | [`newton`] | family: minimize by Newton steps, and how long to make them |
-//! | [`constrained`] | family: minimize subject to equations
+//! | [`constrained`] | family: minimize subject to equations |
 //! | [`hessian`] | family: fit the inverse of a Hessian to products with it |
 //! | [`feedforward`] | family: chains of steps, computed side by side |
 //! | [`fixed_point`] | family: fixed points of nonexpansive operators, or a certificate that there is none |
@@ -67,6 +67,6 @@ pub fn wing() -> Wing {
             sensing::problems(),
         ]
         .concat(),
-        open: finite_sum::open,
+        open: |name| constrained::open(name).or_else(|| finite_sum::open(name)),
     }
 }

@@ -54,6 +54,7 @@ macro_rules! muon_options {
             /// How the singular values are brought below 1 at first. Muon: `frobenius`; Turbo-Muon: `rows`.
             pub normalization: Normalization,
             /// The polynomials of the iterations. Muon: `muon`; Turbo-Muon and Muon+: `turbo`, at most 5 iterations.
+            /// Polar Express, which converges: `polar-express`.
             pub coefficients: Coefficients,
             /// Keeps the first division finite, >= 0. Turbo-Muon's optimizer: 1e-6.
             #[schemars(range(min = 0.0))]
@@ -113,7 +114,7 @@ macro_rules! muon_options {
                 let allowed = match self.coefficients {
                     Coefficients::Turbo => "from 1 to 5, the rows of the table `turbo`",
                     Coefficients::Genetic => "from 1 to 4, the rows of the table `genetic`",
-                    Coefficients::Muon => "from 1 to 100",
+                    Coefficients::Muon | Coefficients::PolarExpress => "from 1 to 100",
                 };
                 let ok = (1..=100).contains(&iterations) && self.coefficients.rows(iterations).is_some();
                 check_range(prefix, "iterations", iterations as f64, ok, allowed)

@@ -37,10 +37,14 @@ pub enum Coefficients {
     Genetic,
     /// Muon's one polynomial (3.4445, -4.7750, 2.0315), for any number of iterations.
     Muon,
+    /// Polar Express: the compositions of polynomials whose largest error is least for singular values from 0.001 to 1, for any number of iterations. It converges
+    /// (N. Amsel et al., arXiv:2505.16932; with its margin of 1 % on all but the last polynomial).
+    PolarExpress,
 }
 
 impl Coefficients {
-    /// (a, b, c) of each iteration, in order: the *last* `iterations` rows of the table; `None` if it has fewer.
+    /// (a, b, c) of each iteration, in order: the *last* `iterations` rows of the table, of Polar Express the *first* and then its last over and over; `None` if
+    /// it has fewer.
     pub fn rows(self, iterations: usize) -> Option<Vec<[f64; 3]>> {
         let table: &[[f64; 3]] = match self {
             Coefficients::Turbo => &[
@@ -57,8 +61,27 @@ impl Coefficients {
                 [2.4231, -2.2861, 0.8193],
             ],
             Coefficients::Muon => return Some(vec![[3.4445, -4.7750, 2.0315]; iterations]),
+            Coefficients::PolarExpress => return Some((0..iterations).map(polar_express).collect()),
         };
         Some(table[table.len().checked_sub(iterations)?..].to_vec())
+    }
+}
+
+/// Polar Express at iteration k: σ is divided by its margin, so that rounding does not lift one above 1, where the polynomials would take it away.
+fn polar_express(k: usize) -> [f64; 3] {
+    const MARGIN: f64 = 1.01;
+    let table = [
+        [8.287_212_018_145_63, -23.595_886_519_098_837, 17.300_387_312_530_933],
+        [4.107_059_111_542_203, -2.947_849_916_737_910_6, 0.544_843_108_292_660_1],
+        [3.948_690_853_482_294_6, -2.908_902_115_962_949, 0.551_819_139_437_013_7],
+        [3.318_419_657_370_601_5, -2.488_488_024_314_874, 0.510_048_940_123_72],
+        [2.300_652_019_954_817, -1.668_903_984_574_749_3, 0.418_807_311_952_567_3],
+        [1.891_301_407_787_398, -1.267_995_827_194_586_8, 0.376_804_089_485_248_35],
+        [1.875_001_480_853_447_9, -1.250_001_645_399_948_7, 0.375_000_164_547_424_8],
+    ];
+    match table.get(k) {
+        Some([a, b, c]) => [a / MARGIN, b / MARGIN.powi(3), c / MARGIN.powi(5)],
+        None => [1.875, -1.25, 0.375],
     }
 }
 
@@ -274,6 +297,25 @@ mod tests {
             sums[1] += gram.norm() / (size as f64).sqrt();
         }
         sums.map(|sum| sum / samples as f64)
+    }
+
+    #[test]
+    fn polar_express_follows_its_table_and_converges() {
+        // Worked out with NumPy; the polar factor of [[1, 2], [3, 4]] is [[-3, 5], [5, 3]]/34^½.
+        let after = |iterations| {
+            let rows = Coefficients::PolarExpress.rows(iterations).unwrap();
+            let mut x = [1.0f64, 2.0, 3.0, 4.0];
+            Orthogonalizer::new(Normalization::Frobenius, rows, 1e-7, 1).orthogonalize(&mut x, [2, 2]);
+            x
+        };
+        let wanted = [-0.490_439_19, 0.831_184_37, 0.834_944_11, 0.509_237_89];
+        assert!(after(5).iter().zip(wanted).all(|(x, wanted)| (x - wanted).abs() < 1e-8), "{:?}", after(5));
+        let wanted = [-3.0, 5.0, 5.0, 3.0].map(|x| x / 34.0f64.sqrt());
+        assert!(
+            after(12).iter().zip(wanted).all(|(x, wanted)| (x - wanted).abs() < 1e-12),
+            "{:?}",
+            after(12)
+        );
     }
 
     #[test]

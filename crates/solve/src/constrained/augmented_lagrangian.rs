@@ -9,15 +9,14 @@
 //! grow by 1.5 and shifts every Hessian until its least eigenvalue is 1.
 
 use nalgebra::DVector;
-use quire_core::{About, Error, Options, Result, options, state};
+use quire_core::{About, Error, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kkt::Point;
 use super::krylov::Cycles;
 use super::merit::first_fall;
-use super::{Iterate, RESIDUAL, Task, baseline};
-use crate::solver::{Method, Solver, Step};
+use super::{Iterate, Rule, Task, baseline};
 
 /// Options of `augmented-lagrangian`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,14 +65,11 @@ const CONVEX: f64 = 1e-6;
 const CYCLES: u32 = 10_000;
 
 /// The method; an iteration is a Newton step.
-pub struct AugmentedLagrangian {
-    options: AugmentedLagrangianOptions,
-    place: Place,
-}
+pub struct AugmentedLagrangian;
 
+/// Where the minimizations stand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Place {
-    iterate: Iterate,
+pub struct Memory {
     /// μ.
     penalty: f64,
     /// τ.
@@ -82,8 +78,19 @@ struct Place {
     inner: u64,
 }
 
-impl Method<Task> for AugmentedLagrangian {
+/// L + μ/2 ‖c‖².
+fn augmented(value: f64, constraint: &DVector<f64>, multipliers: &DVector<f64>, penalty: f64) -> f64 {
+    value + constraint.dot(multipliers) + 0.5 * penalty * constraint.norm_squared()
+}
+
+/// Its gradient by x.
+fn augmented_gradient(point: &Point, penalty: f64) -> DVector<f64> {
+    &point.gradient + penalty * point.jacobian.tr_mul(&point.constraint)
+}
+
+impl Rule for AugmentedLagrangian {
     type Options = AugmentedLagrangianOptions;
+    type Memory = Memory;
 
     const ABOUT: About = baseline(
         "augmented-lagrangian",
@@ -91,32 +98,29 @@ impl Method<Task> for AugmentedLagrangian {
         "Where the gradients of the constraints may be dependent, and a start is far from a solution; more steps than Newton's method on the KKT conditions.",
     );
 
-    fn new(task: &Task, options: AugmentedLagrangianOptions) -> Result<Self> {
-        options::check(&options)?;
-        let place =
-            Place { iterate: Iterate::new(task), penalty: options.penalty, subproblem: SUBPROBLEM, inner: 0 };
-        Ok(AugmentedLagrangian { options, place })
+    fn tolerance(options: &AugmentedLagrangianOptions) -> f64 {
+        options.tolerance
     }
-}
 
-/// L + μ/2 ‖c‖².
-fn augmented(value: f64, constraint: &DVector<f64>, multipliers: &DVector<f64>, penalty: f64) -> f64 {
-    value + constraint.dot(multipliers) + 0.5 * penalty * constraint.norm_squared()
-}
+    fn memory(options: &AugmentedLagrangianOptions, _task: &Task) -> Memory {
+        Memory { penalty: options.penalty, subproblem: SUBPROBLEM, inner: 0 }
+    }
 
-impl Solver<Task> for AugmentedLagrangian {
-    fn iterate(&mut self, task: &Task) -> Result<Step> {
-        let AugmentedLagrangian { options, place } = self;
-        let Place { iterate, penalty, subproblem, inner } = place;
-        let mut point = Point::of(task, iterate);
-        iterate.evaluations += 1;
-        let mut gradient = &point.gradient + *penalty * point.jacobian.tr_mul(&point.constraint);
-        // Minimizations that are over before a step: ever new multipliers for the same x.
-        while gradient.norm() <= *subproblem || *inner >= options.inner_steps {
-            let step = Step::judged(point.residual(), options.tolerance, RESIDUAL);
-            if step.done.is_some() {
-                return Ok(step);
-            }
+    fn penalty(memory: &Memory) -> f64 {
+        memory.penalty
+    }
+
+    /// Ends minimizations that are over, some before a step: ever new multipliers for the same x.
+    fn prepare(
+        options: &AugmentedLagrangianOptions,
+        memory: &mut Memory,
+        iterate: &mut Iterate,
+        point: &mut Point,
+    ) {
+        let Memory { penalty, subproblem, inner } = memory;
+        while point.residual() > options.tolerance
+            && (augmented_gradient(point, *penalty).norm() <= *subproblem || *inner >= options.inner_steps)
+        {
             let multipliers = &point.multipliers + *penalty * &point.constraint;
             iterate.multipliers.copy_from_slice(multipliers.as_slice());
             point.gradient = &point.objective_gradient + point.jacobian.tr_mul(&multipliers);
@@ -124,13 +128,18 @@ impl Solver<Task> for AugmentedLagrangian {
             *penalty *= options.penalty_growth;
             *subproblem *= SUBPROBLEM;
             *inner = 0;
-            gradient = &point.gradient + *penalty * point.jacobian.tr_mul(&point.constraint);
         }
-        let step = Step::judged(point.residual(), options.tolerance, RESIDUAL);
-        if step.done.is_some() {
-            return Ok(step);
-        }
+    }
 
+    fn advance(
+        options: &AugmentedLagrangianOptions,
+        task: &Task,
+        memory: &mut Memory,
+        iterate: &mut Iterate,
+        point: &Point,
+    ) -> Result<()> {
+        let Memory { penalty, inner, .. } = memory;
+        let gradient = augmented_gradient(point, *penalty);
         let shifted = &point.multipliers + *penalty * &point.constraint;
         let mut hessian =
             task.problem.hessian(&point.x, &shifted) + *penalty * point.jacobian.tr_mul(&point.jacobian);
@@ -166,27 +175,6 @@ impl Solver<Task> for AugmentedLagrangian {
         };
         iterate.x.copy_from_slice(x.as_slice());
         iterate.step_size = alpha;
-        Ok(step)
-    }
-
-    fn values(&self) -> Vec<f64> {
-        self.place.iterate.values()
-    }
-
-    fn work(&self) -> f64 {
-        self.place.iterate.flops
-    }
-
-    fn told(&self) -> Vec<(&'static str, f64)> {
-        self.place.iterate.told(self.place.penalty)
-    }
-
-    fn save(&self) -> Vec<u8> {
-        state::encode("augmented-lagrangian", &self.place)
-    }
-
-    fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        self.place = state::decode("augmented-lagrangian", saved)?;
         Ok(())
     }
 }

@@ -38,7 +38,8 @@ impl Point {
         Point { x, multipliers, value, objective_gradient, constraint, jacobian, gradient }
     }
 
-    pub(super) fn of(task: &Task, iterate: &Iterate) -> Self {
+    /// The same, where a method stands.
+    pub fn of(task: &Task, iterate: &Iterate) -> Self {
         Point::new(
             task,
             DVector::from_column_slice(&iterate.x),

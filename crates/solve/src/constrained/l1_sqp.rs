@@ -13,15 +13,14 @@
 //! 0.1; slope's part 1e-8.
 
 use nalgebra::DVector;
-use quire_core::{About, Error, Options, Result, options, state};
+use quire_core::{About, Error, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kkt::{Kkt, Point};
 use super::krylov::Cycles;
 use super::merit::first_fall;
-use super::{Iterate, RESIDUAL, Task, baseline};
-use crate::solver::{Method, Solver, Step};
+use super::{Iterate, Rule, Task, baseline};
 
 /// What decides on the accuracy of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,37 +87,17 @@ const DECREASE: f64 = 1e-8;
 const CYCLES: u32 = 10_000;
 
 /// The method.
-pub struct L1Sqp {
-    options: L1SqpOptions,
-    place: Place,
-}
+pub struct L1Sqp;
 
+/// μ, and what says how accurate steps are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Place {
-    iterate: Iterate,
+pub struct Memory {
     /// μ.
     penalty: f64,
     /// κ of the adaptive accuracy.
     kappa: f64,
     /// β of the fixed one, from the start.
     beta: Option<f64>,
-}
-
-impl Method<Task> for L1Sqp {
-    type Options = L1SqpOptions;
-
-    const ABOUT: About = baseline(
-        "l1-sqp",
-        "inexact SQP: Newton steps on the KKT conditions by GMRES, judged by an l1 penalty",
-        "Where products with the matrix are cheap and its factors are not. The penalty may refuse good steps near a solution.",
-    );
-
-    fn new(task: &Task, options: L1SqpOptions) -> Result<Self> {
-        options::check(&options)?;
-        let place =
-            Place { iterate: Iterate::new(task), penalty: options.penalty, kappa: ADAPTIVE, beta: None };
-        Ok(L1Sqp { options, place })
-    }
 }
 
 /// ‖·‖₁.
@@ -213,28 +192,48 @@ fn fixed(point: &Point, kkt: &Kkt, cycles: &mut Cycles, penalty: &mut f64, beta:
     z
 }
 
-impl Solver<Task> for L1Sqp {
-    fn iterate(&mut self, task: &Task) -> Result<Step> {
-        let L1Sqp { options, place } = self;
-        let Place { iterate, penalty, kappa, beta } = place;
-        let point = Point::of(task, iterate);
-        iterate.evaluations += 1;
+impl Rule for L1Sqp {
+    type Options = L1SqpOptions;
+    type Memory = Memory;
+
+    const ABOUT: About = baseline(
+        "l1-sqp",
+        "inexact SQP: Newton steps on the KKT conditions by GMRES, judged by an l1 penalty",
+        "Where products with the matrix are cheap and its factors are not. The penalty may refuse good steps near a solution.",
+    );
+
+    fn tolerance(options: &L1SqpOptions) -> f64 {
+        options.tolerance
+    }
+
+    fn memory(options: &L1SqpOptions, _task: &Task) -> Memory {
+        Memory { penalty: options.penalty, kappa: ADAPTIVE, beta: None }
+    }
+
+    fn penalty(memory: &Memory) -> f64 {
+        memory.penalty
+    }
+
+    fn advance(
+        options: &L1SqpOptions,
+        task: &Task,
+        memory: &mut Memory,
+        iterate: &mut Iterate,
+        point: &Point,
+    ) -> Result<()> {
+        let Memory { penalty, kappa, beta } = memory;
         let beta =
             *beta.get_or_insert_with(|| (l1(&point.gradient) / (l1(&point.constraint) + 1.0)).max(1.0));
-        let step = Step::judged(point.residual(), options.tolerance, RESIDUAL);
-        if step.done.is_some() {
-            return Ok(step);
-        }
-        let kkt = Kkt::new(task, &point, options.shift, options.independence)?;
+        let kkt = Kkt::new(task, point, options.shift, options.independence)?;
         let mut cycles = Cycles::new(&kkt.matrix, &kkt.right, options.restart, 0.0)?;
         let z = match options.accuracy {
-            Accuracy::Adaptive => adaptive(&point, &kkt, &mut cycles, penalty, kappa),
-            Accuracy::Fixed => fixed(&point, &kkt, &mut cycles, penalty, beta),
+            Accuracy::Adaptive => adaptive(point, &kkt, &mut cycles, penalty, kappa),
+            Accuracy::Fixed => fixed(point, &kkt, &mut cycles, penalty, beta),
         };
         iterate.flops += cycles.flops;
         iterate.linear_steps += cycles.products;
 
-        let model = Model::new(&point, &kkt, &z);
+        let model = Model::new(point, &kkt, &z);
         let slope = model.slope - *penalty * (model.before - model.after);
         let now = point.value + *penalty * model.before;
         let n = point.x.len();
@@ -250,27 +249,6 @@ impl Solver<Task> for L1Sqp {
         iterate.x.copy_from_slice(x.as_slice());
         iterate.multipliers.copy_from_slice(multipliers.as_slice());
         iterate.step_size = alpha;
-        Ok(step)
-    }
-
-    fn values(&self) -> Vec<f64> {
-        self.place.iterate.values()
-    }
-
-    fn work(&self) -> f64 {
-        self.place.iterate.flops
-    }
-
-    fn told(&self) -> Vec<(&'static str, f64)> {
-        self.place.iterate.told(self.place.penalty)
-    }
-
-    fn save(&self) -> Vec<u8> {
-        state::encode("l1-sqp", &self.place)
-    }
-
-    fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        self.place = state::decode("l1-sqp", saved)?;
         Ok(())
     }
 }

@@ -14,13 +14,13 @@
 //! use quire_core::Seeds;
 //! use quire_solve::constrained::jet::Written;
 //! use quire_solve::constrained::newton_kkt::{NewtonKkt, NewtonKktOptions};
-//! use quire_solve::constrained::Task;
+//! use quire_solve::constrained::{Steps, Task};
 //! use quire_solve::solver::{Method, solve};
 //!
 //! // The point of the unit circle that is nearest to (2, 1); derivatives come by themselves.
 //! let circle = Written::new(|&[x, y]| ((x - 2.0).powi(2) + (y - 1.0).powi(2), vec![x * x + y * y - 1.0]));
 //! let task = Task::new(Box::new(circle), vec![1.0, 1.0], vec![0.0], Seeds::new(0))?;
-//! let found = solve(&mut NewtonKkt::new(&task, NewtonKktOptions::default())?, &task, 100);
+//! let found = solve(&mut Steps::<NewtonKkt>::new(&task, NewtonKktOptions::default())?, &task, 100);
 //! assert!(found.is_converged());
 //! assert!((found.values[0] - 2.0 / 5.0_f64.sqrt()).abs() < 1e-5);
 //! # Ok::<(), quire_core::Error>(())
@@ -51,12 +51,14 @@ pub mod problems;
 pub mod sketched;
 
 use nalgebra::{DMatrix, DVector};
-use quire_core::{About, Entry, Error, Paper, Result, Seeds};
+use quire_core::{About, Entry, Error, Options, Paper, Result, Seeds, options, state};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub use problems::problems;
+pub use problems::{open, problems};
 
-use crate::solver::{Make, entry};
+use self::kkt::Point;
+use crate::solver::{Make, Method, Solver, Step, entry};
 
 /// The paper.
 pub const PAPER: Paper = Paper {
@@ -131,32 +133,85 @@ impl Task {
 
 /// The methods of this family.
 pub const METHODS: &[Entry<Make<Task>>] = &[
-    entry::<Task, sketched::SketchedLagrangian>(),
-    entry::<Task, newton_kkt::NewtonKkt>(),
-    entry::<Task, l1_sqp::L1Sqp>(),
-    entry::<Task, augmented_lagrangian::AugmentedLagrangian>(),
+    entry::<Task, Steps<sketched::SketchedLagrangian>>(),
+    entry::<Task, Steps<newton_kkt::NewtonKkt>>(),
+    entry::<Task, Steps<l1_sqp::L1Sqp>>(),
+    entry::<Task, Steps<augmented_lagrangian::AugmentedLagrangian>>(),
 ];
 
-/// What their residual is.
-const RESIDUAL: &str = "KKT residual";
+/// How a method makes a step of what is known at a point.
+pub trait Rule: Send + Sized + 'static {
+    /// The method's options.
+    type Options: Options;
+    /// What it remembers besides x and λ, generators included.
+    type Memory: Serialize + DeserializeOwned + Send;
 
-/// What all methods keep.
+    /// Name, summary, source.
+    const ABOUT: About;
+
+    /// Its options' tolerance.
+    fn tolerance(options: &Self::Options) -> f64;
+
+    /// What it remembers at the start.
+    fn memory(options: &Self::Options, task: &Task) -> Self::Memory;
+
+    /// The weight of the constraints in what judges a step.
+    fn penalty(memory: &Self::Memory) -> f64;
+
+    /// What has to be done at a point before its residual is looked at.
+    fn prepare(
+        _options: &Self::Options,
+        _memory: &mut Self::Memory,
+        _iterate: &mut Iterate,
+        _point: &mut Point,
+    ) {
+    }
+
+    /// Moves `iterate`, which is at `point`, and counts what that takes.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] where no step can be made.
+    fn advance(
+        options: &Self::Options,
+        task: &Task,
+        memory: &mut Self::Memory,
+        iterate: &mut Iterate,
+        point: &Point,
+    ) -> Result<()>;
+}
+
+/// A method: steps of a rule until the KKT residual is small.
+pub struct Steps<R: Rule> {
+    options: R::Options,
+    place: Place<R::Memory>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Iterate {
-    x: Vec<f64>,
-    multipliers: Vec<f64>,
+struct Place<M> {
+    iterate: Iterate,
+    memory: M,
+}
+
+/// Where a method stands, and what that took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Iterate {
+    /// x.
+    pub x: Vec<f64>,
+    /// λ.
+    pub multipliers: Vec<f64>,
     /// α of the last step.
-    step_size: f64,
+    pub step_size: f64,
     /// Work.
-    flops: f64,
+    pub flops: f64,
     /// Sketch steps or products with the matrix; for LU, factorizations.
-    linear_steps: u64,
+    pub linear_steps: u64,
     /// Points at which f and c were evaluated.
-    evaluations: u64,
+    pub evaluations: u64,
 }
 
 impl Iterate {
-    fn new(task: &Task) -> Self {
+    /// At the start.
+    pub fn new(task: &Task) -> Self {
         Iterate {
             x: task.start.clone(),
             multipliers: task.multipliers.clone(),
@@ -166,18 +221,58 @@ impl Iterate {
             evaluations: 0,
         }
     }
+}
 
-    fn values(&self) -> Vec<f64> {
-        [self.x.as_slice(), &self.multipliers].concat()
+impl<R: Rule> Method<Task> for Steps<R> {
+    type Options = R::Options;
+
+    const ABOUT: About = R::ABOUT;
+
+    fn new(task: &Task, options: R::Options) -> Result<Self> {
+        options::check(&options)?;
+        let place = Place { iterate: Iterate::new(task), memory: R::memory(&options, task) };
+        Ok(Steps { options, place })
+    }
+}
+
+impl<R: Rule> Solver<Task> for Steps<R> {
+    fn iterate(&mut self, task: &Task) -> Result<Step> {
+        let Steps { options, place: Place { iterate, memory } } = self;
+        let mut point = Point::of(task, iterate);
+        iterate.evaluations += 1;
+        R::prepare(options, memory, iterate, &mut point);
+        let step = Step::judged(point.residual(), R::tolerance(options), "KKT residual");
+        if step.done.is_none() {
+            R::advance(options, task, memory, iterate, &point)?;
+        }
+        Ok(step)
     }
 
-    fn told(&self, penalty: f64) -> Vec<(&'static str, f64)> {
+    fn values(&self) -> Vec<f64> {
+        [self.place.iterate.x.as_slice(), &self.place.iterate.multipliers].concat()
+    }
+
+    fn work(&self) -> f64 {
+        self.place.iterate.flops
+    }
+
+    fn told(&self) -> Vec<(&'static str, f64)> {
+        let Place { iterate, memory } = &self.place;
         vec![
-            ("linear_steps", self.linear_steps as f64),
-            ("evaluations", self.evaluations as f64),
-            ("step_size", self.step_size),
-            ("penalty", penalty),
+            ("linear_steps", iterate.linear_steps as f64),
+            ("evaluations", iterate.evaluations as f64),
+            ("step_size", iterate.step_size),
+            ("penalty", R::penalty(memory)),
         ]
+    }
+
+    fn save(&self) -> Vec<u8> {
+        state::encode(R::ABOUT.name, &self.place)
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        self.place = state::decode(R::ABOUT.name, saved)?;
+        Ok(())
     }
 }
 

@@ -1,15 +1,14 @@
 //! Newton steps on the KKT conditions, solved for exactly, and judged by the same exact augmented Lagrangian
 //! as those of [`sketched`](super::sketched): what its projections have to be cheaper than.
 
-use quire_core::{About, Error, Options, Result, options, state};
+use quire_core::{About, Error, Options, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::kkt::{Kkt, Point};
 use super::krylov::{Cycles, minres, minres_flops};
 use super::merit::{self, MeritOptions, Weights};
-use super::{Iterate, RESIDUAL, Task, baseline};
-use crate::solver::{Method, Solver, Step};
+use super::{Iterate, Rule, Task, baseline};
 
 /// What solves for the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,19 +62,11 @@ impl Default for NewtonKktOptions {
 impl Options for NewtonKktOptions {}
 
 /// The method.
-pub struct NewtonKkt {
-    options: NewtonKktOptions,
-    place: Place,
-}
+pub struct NewtonKkt;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Place {
-    iterate: Iterate,
-    weights: Weights,
-}
-
-impl Method<Task> for NewtonKkt {
+impl Rule for NewtonKkt {
     type Options = NewtonKktOptions;
+    type Memory = Weights;
 
     const ABOUT: About = baseline(
         "newton-kkt",
@@ -83,25 +74,27 @@ impl Method<Task> for NewtonKkt {
         "The first choice for equations as constraints and a Hessian, as long as n + m numbers squared fit into memory.",
     );
 
-    fn new(task: &Task, options: NewtonKktOptions) -> Result<Self> {
-        options::check(&options)?;
-        let place = Place { iterate: Iterate::new(task), weights: Weights::new(&options.merit) };
-        Ok(NewtonKkt { options, place })
+    fn tolerance(options: &NewtonKktOptions) -> f64 {
+        options.tolerance
     }
-}
 
-impl Solver<Task> for NewtonKkt {
-    fn iterate(&mut self, task: &Task) -> Result<Step> {
-        let NewtonKkt { options, place } = self;
-        let Place { iterate, weights } = place;
-        let point = Point::of(task, iterate);
-        iterate.evaluations += 1;
-        let step = Step::judged(point.residual(), options.tolerance, RESIDUAL);
-        if step.done.is_some() {
-            return Ok(step);
-        }
-        let kkt = Kkt::new(task, &point, options.shift, options.independence)?;
-        merit::step(task, &options.merit, weights, iterate, (&point, &kkt), |iterate, z, _, is_again| {
+    fn memory(options: &NewtonKktOptions, _task: &Task) -> Weights {
+        Weights::new(&options.merit)
+    }
+
+    fn penalty(weights: &Weights) -> f64 {
+        weights.constraint
+    }
+
+    fn advance(
+        options: &NewtonKktOptions,
+        task: &Task,
+        weights: &mut Weights,
+        iterate: &mut Iterate,
+        point: &Point,
+    ) -> Result<()> {
+        let kkt = Kkt::new(task, point, options.shift, options.independence)?;
+        merit::step(task, &options.merit, weights, iterate, (point, &kkt), |iterate, z, _, is_again| {
             // An exact step cannot be made more accurate.
             if is_again {
                 return Ok(());
@@ -132,28 +125,6 @@ impl Solver<Task> for NewtonKkt {
                 }
             }
             Ok(())
-        })?;
-        Ok(step)
-    }
-
-    fn values(&self) -> Vec<f64> {
-        self.place.iterate.values()
-    }
-
-    fn work(&self) -> f64 {
-        self.place.iterate.flops
-    }
-
-    fn told(&self) -> Vec<(&'static str, f64)> {
-        self.place.iterate.told(self.place.weights.constraint)
-    }
-
-    fn save(&self) -> Vec<u8> {
-        state::encode("newton-kkt", &self.place)
-    }
-
-    fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        self.place = state::decode("newton-kkt", saved)?;
-        Ok(())
+        })
     }
 }

@@ -4,27 +4,31 @@
 //! |---|---|---|---|
 //! | `hs6`, `hs7`, `hs28`, `hs40`, `hs42`, `hs47`, `hs48`, `hs50`, `hs51`, `hs52`, `hs56`, `hs77`, `hs78`, `hs79` | small, of Hock and Schittkowski's collection: n = 2 to 7 | m = 1 to 4 | as published, 0 |
 //! | `pde-control` | ½ ‖W - W₀‖² + 0.05 ‖Z‖² on a 3 x 3 grid: n = 18 | Poisson's equation ΔW + Z = 0, m = 9 | 1, 1 |
+//! | `pde-control-15` | the same on a 15 x 15 grid: n = 450 | m = 225 | 1, 1 |
 //! | `constrained-logistic` | logistic regression on 500 rows of length 1 in 30 dimensions | 10 random linear equations, and ‖x‖² = 1 | 1, 1 |
+//! | `constrained-logistic+path/to/rows.libsvm` | logistic regression on the rows of a user's file | as many of 10 as a third of the features, and ‖x‖² = 1 | 1, 1 |
 //!
-//! A seed draws the last one, and what is random in a method. Its equations are drawn again until some x
+//! A seed draws the equations of the last two, the rows of the first of them, and what is random in a method. Equations are drawn again until some x
 //! meets them well inside the sphere, ours: else there may be no solution.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use nalgebra::{DMatrix, DVector};
-use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
+use quire_core::{Direction, Error, Metric, Problem, Result, Rng, Seeds};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::hock_schittkowski::{LISTED, Listed};
 use super::newton_kkt::{NewtonKkt, NewtonKktOptions};
-use super::{Constrained, METHODS, Task};
+use super::{Constrained, METHODS, Steps, Task};
 use crate::descent::Smooth;
 use crate::finite_sum::components::Logistic;
+use crate::finite_sum::{FiniteSum, libsvm};
 use crate::problem::{Said, SolveProblem, World};
 use crate::solver::{Method, solve};
 
 /// Which problem.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Which {
     /// A problem of the collection.
     HockSchittkowski(&'static Listed),
@@ -32,18 +36,28 @@ pub enum Which {
     Control(usize),
     /// Logistic regression with this many rows, columns and linear equations.
     Logistic(usize, usize, usize),
+    /// Logistic regression on these rows.
+    Rows(Arc<Logistic>),
 }
+
+/// What stands before a file's name if the regression on its rows is to be constrained.
+const ON_FILE: &str = "constrained-logistic+";
+/// Linear equations on a user's weights, as in the paper; fewer where there are few weights.
+const EQUATIONS: usize = 10;
+/// The most weights of a user: all methods work with dense matrices of their order.
+const MOST_WEIGHTS: usize = 2_000;
 
 /// Where x with A x = b of least norm has to lie.
 const INSIDE: f64 = 0.9;
 
+fn problem(name: &str, summary: &str, source: &str, which: Which) -> Arc<dyn Problem> {
+    let tags = &["minimization", "constraints", "second order"];
+    let said = Said { name, summary, budget: 200, source, tags, work: "flops of linear systems" };
+    Arc::new(SolveProblem::new(said, METHODS, which))
+}
+
 /// The problems of this family.
 pub fn problems() -> Vec<Arc<dyn Problem>> {
-    let problem = |name: &str, summary: &str, budget, source, which| {
-        let tags = &["minimization", "constraints", "second order"];
-        let said = Said { name, summary, budget, source, tags, work: "flops of linear systems" };
-        Arc::new(SolveProblem::new(said, METHODS, which)) as Arc<dyn Problem>
-    };
     let listed = LISTED.iter().map(|listed| {
         let (n, m) = (listed.start.len(), (listed.make)().constraints());
         let equations = if m == 1 { "one equation".to_owned() } else { format!("{m} equations") };
@@ -53,7 +67,6 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
                 "minimize a function of {n} unknowns subject to {equations}: number {} of a collection",
                 listed.number
             ),
-            200,
             "Hock & Schittkowski 1981",
             Which::HockSchittkowski(listed),
         )
@@ -62,19 +75,54 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         problem(
             "pde-control",
             "bring the solution of Poisson's equation on a 3 x 3 grid near to what is wanted",
-            200,
             "official code of arXiv:2305.18379",
             Which::Control(3),
         ),
         problem(
+            "pde-control-15",
+            "bring the solution of Poisson's equation on a 15 x 15 grid near to what is wanted",
+            "arXiv:2305.18379, section 4",
+            Which::Control(15),
+        ),
+        problem(
             "constrained-logistic",
             "fit a logistic regression whose 30 weights meet 10 linear equations and have length 1",
-            200,
             "generated, in the manner of arXiv:2305.18379",
             Which::Logistic(500, 30, 10),
         ),
     ];
     listed.chain(larger).collect()
+}
+
+/// Constrained logistic regression on a user's rows: `constrained-logistic+path/to/rows.libsvm`. `None` if the name does not begin like that.
+pub fn open(name: &str) -> Option<Result<Arc<dyn Problem>>> {
+    let file = name.strip_prefix(ON_FILE)?;
+    let opened = || {
+        if !libsvm::is_name(file) {
+            let problem = format!("`{file}` does not end in `.libsvm`, `.svmlight` or `.svm`");
+            return Err(Error::Usage(format!("after `{ON_FILE}` comes a file of rows, but {problem}")));
+        }
+        let path = Path::new(file);
+        // The sphere keeps weights small already.
+        let rows = libsvm::read(path)?.logistic(path)?.with_ridge(0.0);
+        let width = FiniteSum::dimension(&rows);
+        if width > MOST_WEIGHTS {
+            return Err(Error::file(
+                path,
+                format!(
+                    "has {width} features; constrained methods work with dense matrices, of at most {MOST_WEIGHTS}: leave the others \
+                     out, or fit without constraints by `--on {file}`"
+                ),
+            ));
+        }
+        let summary = format!(
+            "your own rows: {} of {width} features, for weights that meet {} linear equations and have length 1",
+            rows.len(),
+            EQUATIONS.min(width / 3)
+        );
+        Ok(problem(name, &summary, file, Which::Rows(Arc::new(rows))))
+    };
+    Some(opened())
 }
 
 /// f = ½ ‖W - W₀‖² + 0.05 ‖Z‖² and c = ΔW + Z, with Δ by five points and 0 around the grid; x is W and then
@@ -156,7 +204,7 @@ impl Constrained for Control {
 /// A logistic regression whose weights x have A x = b and ‖x‖² = 1.
 pub struct ConstrainedLogistic {
     /// f.
-    pub rows: Logistic,
+    pub rows: Arc<Logistic>,
     /// A.
     pub equations: DMatrix<f64>,
     /// b.
@@ -173,12 +221,12 @@ impl Constrained for ConstrainedLogistic {
     }
 
     fn value(&self, x: &DVector<f64>) -> f64 {
-        Smooth::value(&self.rows, x.as_slice())
+        Smooth::value(&*self.rows, x.as_slice())
     }
 
     fn gradient(&self, x: &DVector<f64>) -> DVector<f64> {
         let mut gradient = DVector::zeros(x.len());
-        Smooth::gradient(&self.rows, x.as_slice(), gradient.as_mut_slice());
+        Smooth::gradient(&*self.rows, x.as_slice(), gradient.as_mut_slice());
         gradient
     }
 
@@ -199,7 +247,7 @@ impl Constrained for ConstrainedLogistic {
         let (mut hessian, mut unit) = (DMatrix::zeros(n, n), vec![0.0; n]);
         for j in 0..n {
             unit[j] = 1.0;
-            Smooth::hessian_product(&self.rows, x.as_slice(), &unit, hessian.column_mut(j).as_mut_slice());
+            Smooth::hessian_product(&*self.rows, x.as_slice(), &unit, hessian.column_mut(j).as_mut_slice());
             unit[j] = 0.0;
             hessian[(j, j)] += 2.0 * multipliers[multipliers.len() - 1];
         }
@@ -209,7 +257,8 @@ impl Constrained for ConstrainedLogistic {
 
 impl ConstrainedLogistic {
     /// `equations` normal equations for the weights of a logistic regression.
-    pub fn draw(rows: Logistic, width: usize, equations: usize, rng: &mut Rng) -> Self {
+    pub fn draw(rows: Arc<Logistic>, equations: usize, rng: &mut Rng) -> Self {
+        let width = FiniteSum::dimension(&*rows);
         loop {
             let mut normal = || -> f64 { StandardNormal.sample(rng) };
             let matrix = DMatrix::from_fn(equations, width, |_, _| normal());
@@ -233,24 +282,29 @@ impl World for Which {
 
     fn draw(&self, seed: u64) -> Result<(Task, f64)> {
         let seeds = Seeds::new(seed).child("method");
-        match *self {
+        match self {
             Which::HockSchittkowski(listed) => {
                 let problem = (listed.make)();
                 let multipliers = vec![0.0; problem.constraints()];
                 Ok((Task::new(problem, listed.start.to_vec(), multipliers, seeds)?, listed.least))
             }
-            Which::Control(side) => found(Box::new(Control::new(side)), seeds),
+            Which::Control(side) => found(Box::new(Control::new(*side)), seeds),
             Which::Logistic(rows, width, equations) => {
                 let mut rng = Seeds::new(seed).stream("problem");
-                let logistic = Logistic::draw([rows, width], 1.0, 0.0, &mut rng);
-                found(Box::new(ConstrainedLogistic::draw(logistic, width, equations, &mut rng)), seeds)
+                let rows = Arc::new(Logistic::draw([*rows, *width], 1.0, 0.0, &mut rng));
+                found(Box::new(ConstrainedLogistic::draw(rows, *equations, &mut rng)), seeds)
+            }
+            Which::Rows(rows) => {
+                let equations = EQUATIONS.min(FiniteSum::dimension(&**rows) / 3);
+                let mut rng = Seeds::new(seed).stream("problem");
+                found(Box::new(ConstrainedLogistic::draw(Arc::clone(rows), equations, &mut rng)), seeds)
             }
         }
     }
 
     fn metrics(&self) -> Vec<Metric> {
         let metric = |name, direction, summary| Metric { name, unit: "", direction, summary };
-        vec![
+        let mut metrics = vec![
             metric(
                 "gap",
                 Direction::Lower,
@@ -265,15 +319,23 @@ impl World for Which {
             metric("evaluations", Direction::Lower, "points at which f and c were evaluated so far"),
             metric("step_size", Direction::Neutral, "α of the last step"),
             metric("penalty", Direction::Neutral, "the weight of the constraints in what judges a step"),
-        ]
+        ];
+        if matches!(self, Which::Rows(_)) {
+            metrics.push(metric("misclassified", Direction::Lower, "part of the rows on the wrong side"));
+        }
+        metrics
     }
 
     fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
         let x = DVector::from_column_slice(&values[..task.start.len()]);
-        vec![
+        let mut told = vec![
             ("gap", (task.problem.value(&x) - least).abs()),
             ("infeasibility", task.problem.constraint(&x).norm()),
-        ]
+        ];
+        if let Which::Rows(rows) = self {
+            told.push(("misclassified", rows.misclassified(x.as_slice())));
+        }
+        told
     }
 
     /// The gap; nothing about it is random.
@@ -291,7 +353,7 @@ fn found(problem: Box<dyn Constrained>, seeds: Seeds) -> Result<(Task, f64)> {
     let (n, m) = (problem.unknowns(), problem.constraints());
     let task = Task::new(problem, vec![1.0; n], vec![1.0; m], seeds)?;
     let options = NewtonKktOptions { tolerance: 1e-10, ..NewtonKktOptions::default() };
-    let solution = solve(&mut NewtonKkt::new(&task, options)?, &task, 500);
+    let solution = solve(&mut Steps::<NewtonKkt>::new(&task, options)?, &task, 500);
     let least = task.problem.value(&DVector::from_column_slice(&solution.values[..n]));
     Ok((task, least))
 }

@@ -24,7 +24,7 @@
 //! each projection; here every few, which costs less.
 
 use nalgebra::DMatrix;
-use quire_core::{About, Options, Result, Rng, options, state};
+use quire_core::{About, Options, Result, Rng};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
@@ -32,8 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kkt::{Kkt, Point};
 use super::merit::{self, MeritOptions, Weights};
-use super::{Iterate, PAPER, RESIDUAL, Task, baseline};
-use crate::solver::{Method, Solver, Step};
+use super::{Iterate, PAPER, Rule, Task, baseline};
 use crate::vectors::{add_scaled, dot, norm};
 
 /// What S is.
@@ -111,47 +110,17 @@ impl Options for SketchedLagrangianOptions {}
 const DEPENDENT: f64 = 1e-10;
 
 /// The method.
-pub struct SketchedLagrangian {
-    options: SketchedLagrangianOptions,
-    place: Place,
-}
+pub struct SketchedLagrangian;
 
+/// What it remembers besides x and λ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Place {
-    iterate: Iterate,
+pub struct Memory {
     weights: Weights,
     /// δ.
     accuracy: f64,
     /// θ.
     theta: f64,
     rng: Rng,
-}
-
-impl Method<Task> for SketchedLagrangian {
-    type Options = SketchedLagrangianOptions;
-
-    const ABOUT: About = About {
-        paper: Some(PAPER),
-        is_baseline: false,
-        ..baseline(
-            "sketched-lagrangian",
-            "Newton steps on the KKT conditions by randomized projections, judged by an exact augmented Lagrangian",
-            "To see what random projections do. Its accuracy test is strict, so that for systems that fit into memory newton-kkt or l1-sqp need far fewer flops; \
-             rows at a time are for systems too large to factorize and well conditioned.",
-        )
-    };
-
-    fn new(task: &Task, options: SketchedLagrangianOptions) -> Result<Self> {
-        options::check(&options)?;
-        let place = Place {
-            iterate: Iterate::new(task),
-            weights: Weights::new(&options.merit),
-            accuracy: options.accuracy,
-            theta: 1.0,
-            rng: task.seeds.stream("sketch"),
-        };
-        Ok(SketchedLagrangian { options, place })
-    }
 }
 
 /// The largest δ for which theory has a descent direction: (½ - β) η₂ / ((1 + η₁ + η₂) Υ² Ψ²).
@@ -169,17 +138,47 @@ pub fn project(combined: &[f64], excess: f64, z: &mut [f64]) {
     }
 }
 
-impl Solver<Task> for SketchedLagrangian {
-    fn iterate(&mut self, task: &Task) -> Result<Step> {
-        let SketchedLagrangian { options, place } = self;
-        let Place { iterate, weights, accuracy, theta, rng } = place;
-        let point = Point::of(task, iterate);
-        iterate.evaluations += 1;
-        let step = Step::judged(point.residual(), options.tolerance, RESIDUAL);
-        if step.done.is_some() {
-            return Ok(step);
+impl Rule for SketchedLagrangian {
+    type Options = SketchedLagrangianOptions;
+    type Memory = Memory;
+
+    const ABOUT: About = About {
+        paper: Some(PAPER),
+        is_baseline: false,
+        ..baseline(
+            "sketched-lagrangian",
+            "Newton steps on the KKT conditions by randomized projections, judged by an exact augmented Lagrangian",
+            "To see what random projections do. Its accuracy test is strict, so that for systems that fit into memory newton-kkt or l1-sqp need far fewer flops; \
+             rows at a time are for systems too large to factorize and well conditioned.",
+        )
+    };
+
+    fn tolerance(options: &SketchedLagrangianOptions) -> f64 {
+        options.tolerance
+    }
+
+    fn memory(options: &SketchedLagrangianOptions, task: &Task) -> Memory {
+        Memory {
+            weights: Weights::new(&options.merit),
+            accuracy: options.accuracy,
+            theta: 1.0,
+            rng: task.seeds.stream("sketch"),
         }
-        let kkt = Kkt::new(task, &point, options.shift, options.independence)?;
+    }
+
+    fn penalty(memory: &Memory) -> f64 {
+        memory.weights.constraint
+    }
+
+    fn advance(
+        options: &SketchedLagrangianOptions,
+        task: &Task,
+        memory: &mut Memory,
+        iterate: &mut Iterate,
+        point: &Point,
+    ) -> Result<()> {
+        let Memory { weights, accuracy, theta, rng } = memory;
+        let kkt = Kkt::new(task, point, options.shift, options.independence)?;
         let psi = 20.0 * kkt.modified.norm_squared().max(1.0)
             / (kkt.independence.min(1.0) * options.shift.min(1.0));
         let upsilon = point.jacobian.norm().max(kkt.hessian.norm()).max(1.0);
@@ -189,7 +188,7 @@ impl Solver<Task> for SketchedLagrangian {
             &options.merit,
             weights,
             iterate,
-            (&point, &kkt),
+            (point, &kkt),
             |iterate, z, weights, is_again| {
                 let wanted = if is_again { *accuracy / options.merit.growth.powi(4) } else { *accuracy };
                 let largest = largest_accuracy(weights, options.merit.decrease, upsilon, psi);
@@ -202,27 +201,6 @@ impl Solver<Task> for SketchedLagrangian {
             },
         )?;
         *theta *= options.theta_decay;
-        Ok(step)
-    }
-
-    fn values(&self) -> Vec<f64> {
-        self.place.iterate.values()
-    }
-
-    fn work(&self) -> f64 {
-        self.place.iterate.flops
-    }
-
-    fn told(&self) -> Vec<(&'static str, f64)> {
-        self.place.iterate.told(self.place.weights.constraint)
-    }
-
-    fn save(&self) -> Vec<u8> {
-        state::encode("sketched-lagrangian", &self.place)
-    }
-
-    fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        self.place = state::decode("sketched-lagrangian", saved)?;
         Ok(())
     }
 }
@@ -359,10 +337,12 @@ mod tests {
     use nalgebra::DVector;
     use quire_core::Seeds;
 
+    use super::super::Steps;
     use super::super::hock_schittkowski::LISTED;
     use super::super::problems::Which;
     use super::*;
     use crate::problem::World;
+    use crate::solver::{Method, Solver};
 
     fn task(number: u32, seed: u64) -> Task {
         let listed = LISTED.iter().find(|listed| listed.number == number).unwrap();
@@ -459,13 +439,13 @@ mod tests {
             [(6, Sketch::Row), (7, Sketch::Gaussian), (42, Sketch::Row), (77, Sketch::Row)]
         {
             let task = task(number, 1);
-            let mut method = SketchedLagrangian::new(&task, with(sketch, 1)).unwrap();
+            let mut method = Steps::<SketchedLagrangian>::new(&task, with(sketch, 1)).unwrap();
             for _ in 0..30 {
-                let (before, old) = (method.place.weights, Point::of(&task, &method.place.iterate));
+                let (before, old) = (method.place.memory.weights, Point::of(&task, &method.place.iterate));
                 if method.iterate(&task).unwrap().done.is_some() {
                     break;
                 }
-                let Place { iterate, weights, .. } = &method.place;
+                let (iterate, weights) = (&method.place.iterate, &method.place.memory.weights);
                 let new = Point::of(&task, iterate);
                 let kkt = Kkt::new(&task, &old, 0.1, 0.01).unwrap();
                 let moved = new.x.iter().zip(&old.x).chain(new.multipliers.iter().zip(&old.multipliers));

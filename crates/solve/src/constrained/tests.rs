@@ -1,5 +1,8 @@
 //! Solutions that are known, and what the methods keep on the way there.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use nalgebra::DVectorView;
 use quire_core::OptionMap;
 use rand_distr::{Distribution, StandardNormal};
@@ -12,6 +15,7 @@ use super::krylov::{Cycles, minres};
 use super::merit::{Weights, merit, merit_gradient};
 use super::problems::{Control, Which};
 use super::*;
+use crate::finite_sum::libsvm;
 use crate::problem::World;
 use crate::solver::{Solution, solve};
 
@@ -297,6 +301,56 @@ fn the_control_has_the_value_of_another_program() {
     let row: Vec<f64> = jacobian.row(4).iter().copied().collect();
     assert_eq!(row[..9], [0.0, 4.0, 0.0, 4.0, -16.0, 4.0, 0.0, 4.0, 0.0]);
     assert_eq!(row[9..], [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+}
+
+#[test]
+fn a_finer_grid_has_the_value_of_another_program() {
+    // As above; 675 unknowns and multipliers, and one exact step.
+    let which = Which::Control(15);
+    let (task, least) = which.draw(0).unwrap();
+    assert!((least - 265.167_364_845_268_2).abs() < 1e-9, "{least}");
+    let (found, _) = by("newton-kkt", json!({}), &task, 10);
+    assert!(found.is_converged() && found.iterations == 2, "{}", found.reason);
+}
+
+/// Rows of a user in a folder of their own.
+fn own_rows(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.libsvm");
+    std::fs::write(&path, text).unwrap();
+    let name = format!("constrained-logistic+{}", path.display());
+    (folder, name)
+}
+
+#[test]
+fn a_users_rows_are_fitted_on_the_sphere() {
+    // Two features and no linear equation: the best direction is what a fine grid of them says.
+    let rows = [(1, 2.0, 0.5), (1, 1.0, -0.3), (-1, -1.0, 1.0), (-1, 0.5, 1.5), (1, 0.2, -1.0)];
+    let text: String = rows.iter().map(|(y, a, b)| format!("{y} 1:{a} 2:{b}\n")).collect();
+    let (_folder, name) = own_rows(&text);
+    let problem = open(&name).unwrap().unwrap();
+    assert!(problem.card().summary.contains("5 of 2 features"), "{}", problem.card().summary);
+    let rows = libsvm::parse(Path::new("rows"), &text).unwrap().logistic(Path::new("rows")).unwrap();
+    let (task, _) = Which::Rows(Arc::new(rows.with_ridge(0.0))).draw(0).unwrap();
+    let (found, _) = by("newton-kkt", json!({ "tolerance": 1e-9 }), &task, 100);
+    assert!(found.is_converged(), "{}", found.reason);
+    let value = |angle: f64| task.problem.value(&DVector::from_vec(vec![angle.cos(), angle.sin()]));
+    let best =
+        (0..100_000).map(|i| f64::from(i) * std::f64::consts::TAU / 1e5).map(value).fold(9.0, f64::min);
+    let at = DVector::from_column_slice(&found.values[..2]);
+    assert!((task.problem.value(&at) - best).abs() < 1e-8, "{} and {best}", task.problem.value(&at));
+}
+
+#[test]
+fn files_that_do_not_do_are_named() {
+    assert!(open("constrained-logistic").is_none() && open("rows.libsvm").is_none());
+    let error = |name: &str| open(name).unwrap().err().unwrap().to_string();
+    assert!(error("constrained-logistic+rows.csv").contains("`rows.csv` does not end in `.libsvm`"));
+    assert!(error("constrained-logistic+nowhere.libsvm").contains("nowhere.libsvm"));
+    let (_folder, name) = own_rows("1 1:1 2500:2\n-1 1:-1\n");
+    assert!(error(&name).contains("rows.libsvm: has 2500 features"), "{}", error(&name));
+    let (_folder, name) = own_rows("1 1:1\n1 1:-1 2:x\n");
+    assert!(error(&name).contains("rows.libsvm:2:10: the value `x`"), "{}", error(&name));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! An optimizer of the library on batches: what networks are trained by, on a finite sum whose minimum is known.
 
 use quire_core::{About, Options, Reason, Result, options, state};
-use quire_optim::{Layout, Optimizer, OptimizerOptions, OptimizerSetting};
+use quire_optim::{Optimizer, OptimizerOptions, OptimizerSetting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,7 @@ impl Method<Task> for BatchOptimizer {
         let steps = options.passes * full_batches(n, batch_size);
         let setting = OptimizerSetting::new(task.seeds.child("optimizer")).with_steps(steps);
         Ok(BatchOptimizer {
-            optimizer: options.optimizer.build_for(&Layout::flat(d), &setting)?,
+            optimizer: options.optimizer.build_for(&task.sum.layout(), &setting)?,
             batches: Batches::new(n, batch_size, task.seeds.stream("batches")),
             x: task.start.clone(),
             gradient: vec![0.0; d],

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nalgebra::{DMatrix, DVector};
 use quire_core::Rng;
+use quire_optim::Layout;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -23,6 +24,11 @@ pub trait FiniteSum: Send + Sync {
 
     /// d.
     fn dimension(&self) -> usize;
+
+    /// What x is made of, for optimizers that treat matrices as such: one vector, unless the sum says otherwise.
+    fn layout(&self) -> Layout {
+        Layout::flat(self.dimension())
+    }
 
     /// f at `x`.
     fn value(&self, x: &[f64]) -> f64;
@@ -110,6 +116,10 @@ impl<S: FiniteSum> FiniteSum for Arc<S> {
 
     fn dimension(&self) -> usize {
         (**self).dimension()
+    }
+
+    fn layout(&self) -> Layout {
+        (**self).layout()
     }
 
     fn value(&self, x: &[f64]) -> f64 {
@@ -220,6 +230,11 @@ impl Logistic {
         Logistic { count: starts.len() - 1, rows: Rows::Sparse { starts, places, values }, width, ridge }
     }
 
+    /// The same with another ridge.
+    pub fn with_ridge(self, ridge: f64) -> Self {
+        Logistic { ridge, ..self }
+    }
+
     fn row(&self, i: usize) -> Row<'_> {
         match &self.rows {
             Rows::Dense(rows) => Row::Dense(&rows[i * self.width..(i + 1) * self.width]),
@@ -251,6 +266,27 @@ impl Logistic {
             drawn.extend(row);
         }
         Logistic::new(drawn, width, ridge)
+    }
+
+    /// Normal features, each there with probability `density` and at least one of them, in rows of length 1; labels from a logistic model with weights 3 N(0, I).
+    pub fn draw_sparse([rows, width]: [usize; 2], density: f64, ridge: f64, rng: &mut Rng) -> Self {
+        let normal = |rng: &mut Rng| -> f64 { StandardNormal.sample(rng) };
+        let truth: Vec<f64> = (0..width).map(|_| 3.0 * normal(rng)).collect();
+        let (mut starts, mut places, mut values) = (vec![0], Vec::new(), Vec::new());
+        for _ in 0..rows {
+            let first = places.len();
+            places.extend((0..width as u32).filter(|_| rng.random_bool(density)));
+            if places.len() == first {
+                places.push(rng.random_range(0..width as u32));
+            }
+            values.extend(places[first..].iter().map(|_| normal(rng)));
+            let length = norm(&values[first..]);
+            let along: f64 = (first..places.len()).map(|k| values[k] * truth[places[k] as usize]).sum();
+            let sign = if rng.random::<f64>() < sigmoid(along / length) { 1.0 } else { -1.0 };
+            values[first..].iter_mut().for_each(|a| *a *= sign / length);
+            starts.push(places.len());
+        }
+        Logistic::sparse(starts, places, values, width, ridge)
     }
 
     /// Normal features whose scales fall geometrically from 1 to `smallest`; labels from a logistic model with weights N(0, I) on the

@@ -16,6 +16,7 @@
 //! | [`libsvm`] | a user's rows |
 //! | [`components`] | the role of a finite sum; logistic regression, quadratics, a two-sided function |
 //! | [`interpolation`] | sums that can be fitted: least squares, squared hinges, all-or-nothing gradients; a noisy quadratic |
+//! | [`delayed_xor`] | a recurrent network on sequences: parameters that are matrices |
 //! | [`problems`](mod@problems) | the problems |
 
 pub mod a_dog;
@@ -24,6 +25,7 @@ pub mod agnes;
 pub mod ai_sarah;
 pub mod batch_optimizer;
 pub mod components;
+pub mod delayed_xor;
 pub mod dog;
 pub mod interpolation;
 pub mod libsvm;

@@ -3,7 +3,8 @@
 //! GraB (gradient balancing) puts each component in front or at the back of the next order, so that the signed sum of centered gradients stays
 //! short: with c = g - (the mean gradient of the pass before) and s the signed sum so far, the sign is + if ‖s + c‖ ≤ ‖s - c‖. Components with +
 //! keep their order in front, those with - come reversed at the back. In pairs, c is the difference of two gradients that follow each other, one of which goes to
-//! the front and the other to the back; no mean is needed.
+//! the front and the other to the back; no mean is needed. With a sign by chance + has the probability ½ - s·c/(60 m²), m the longest c so far: the walk for which theory bounds s.
+//! Greedy herding, GraB's ancestor, keeps the gradients of a pass and always takes the component that leaves the sum of centered gradients shortest: n d numbers and n² d operations.
 //!
 //! Source: Y. Lu, W. Guo & C. De Sa, *GraB: Finding Provably Better Data Permutations than Random Reshuffling*, arXiv:2205.10733; J. Cha, J. Lee & C. Yun,
 //! *Tighter Lower Bounds for Shuffling SGD*, arXiv:2303.07160, which shows that no order does better in n and in passes.
@@ -33,6 +34,17 @@ pub enum Policy {
     Grab,
     /// GraB in pairs.
     GrabPairs,
+    /// GraB with signs by chance.
+    GrabByChance,
+    /// Greedy herding on the gradients of the pass before.
+    Herding,
+}
+
+impl Policy {
+    /// Whether it has to be told the gradients of single components.
+    pub fn balances(self) -> bool {
+        matches!(self, Policy::Grab | Policy::GrabPairs | Policy::GrabByChance | Policy::Herding)
+    }
 }
 
 /// A uniformly random order (Fisher & Yates).
@@ -53,7 +65,10 @@ pub struct Orders {
     balance: Balance,
 }
 
-/// What GraB keeps.
+/// What signs by chance are divided by; the code's.
+const CHANCE: f64 = 60.0;
+
+/// What GraB and herding keep.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Balance {
     /// The mean of the pass before.
@@ -62,8 +77,14 @@ struct Balance {
     fresh: Vec<f64>,
     /// The signed sum.
     sum: Vec<f64>,
-    /// The first of a pair: its component and gradient.
-    first: Option<(usize, Vec<f64>)>,
+    /// c; or the gradient of the first of a pair.
+    centered: Vec<f64>,
+    /// The first of a pair.
+    first: Option<usize>,
+    /// The square of the longest c so far.
+    longest: f64,
+    /// All gradients of the pass, component by component, for herding.
+    gradients: Vec<f64>,
     front: Vec<usize>,
     /// From the last place on.
     back: Vec<usize>,
@@ -77,7 +98,15 @@ impl Orders {
             shuffle(&mut order, &mut rng);
         }
         let zeros = || vec![0.0; dimension];
-        let balance = Balance { mean: zeros(), fresh: zeros(), sum: zeros(), ..Balance::default() };
+        let kept = if policy == Policy::Herding { components * dimension } else { 0 };
+        let balance = Balance {
+            mean: zeros(),
+            fresh: zeros(),
+            sum: zeros(),
+            centered: zeros(),
+            gradients: vec![0.0; kept],
+            ..Balance::default()
+        };
         Orders { policy, order, passes: 0, rng, balance }
     }
 
@@ -111,45 +140,58 @@ impl Orders {
         let n = self.order.len() as f64;
         let balance = &mut self.balance;
         match self.policy {
-            Policy::Grab => {
+            Policy::Grab | Policy::GrabByChance => {
                 add_scaled(1.0 / n, gradient, &mut balance.fresh);
-                let centered: Vec<f64> =
-                    gradient.iter().zip(&balance.mean).map(|(g, mean)| g - mean).collect();
-                match balance.takes_plus(&centered) {
+                balance.centered.copy_from_slice(gradient);
+                add_scaled(-1.0, &balance.mean, &mut balance.centered);
+                let chance = (self.policy == Policy::GrabByChance).then_some(&mut self.rng);
+                match balance.takes_plus(chance) {
                     true => balance.front.push(component),
                     false => balance.back.push(component),
                 }
             }
             Policy::GrabPairs => match balance.first.take() {
-                None => balance.first = Some((component, gradient.to_vec())),
-                Some((first, mut difference)) => {
-                    add_scaled(-1.0, gradient, &mut difference);
+                None => {
+                    balance.first = Some(component);
+                    balance.centered.copy_from_slice(gradient);
+                }
+                Some(first) => {
+                    add_scaled(-1.0, gradient, &mut balance.centered);
                     let (ahead, behind) =
-                        if balance.takes_plus(&difference) { (first, component) } else { (component, first) };
+                        if balance.takes_plus(None) { (first, component) } else { (component, first) };
                     balance.front.push(ahead);
                     balance.back.push(behind);
                 }
             },
+            Policy::Herding => {
+                let d = gradient.len();
+                add_scaled(1.0 / n, gradient, &mut balance.fresh);
+                balance.gradients[component * d..(component + 1) * d].copy_from_slice(gradient);
+            }
             _ => {}
         }
     }
 
     /// Ends a pass: what was told makes the next order.
     pub fn end(&mut self) {
-        if !matches!(self.policy, Policy::Grab | Policy::GrabPairs) {
+        if !self.policy.balances() {
             return;
         }
         let balance = &mut self.balance;
-        // The last of an odd number is balanced alone.
-        if let Some((component, gradient)) = balance.first.take() {
-            match balance.takes_plus(&gradient) {
-                true => balance.front.push(component),
-                false => balance.back.push(component),
+        if self.policy == Policy::Herding {
+            balance.herd(&mut self.order);
+        } else {
+            // The last of an odd number is balanced alone.
+            if let Some(component) = balance.first.take() {
+                match balance.takes_plus(None) {
+                    true => balance.front.push(component),
+                    false => balance.back.push(component),
+                }
             }
+            self.order.clear();
+            self.order.append(&mut balance.front);
+            self.order.extend(balance.back.drain(..).rev());
         }
-        self.order.clear();
-        self.order.append(&mut balance.front);
-        self.order.extend(balance.back.drain(..).rev());
         std::mem::swap(&mut balance.mean, &mut balance.fresh);
         balance.fresh.fill(0.0);
         balance.sum.fill(0.0);
@@ -157,12 +199,39 @@ impl Orders {
 }
 
 impl Balance {
-    /// Takes c into the signed sum; true if with +. Ties go to +.
-    fn takes_plus(&mut self, c: &[f64]) -> bool {
-        // ‖s + c‖² - ‖s - c‖² = 4 s·c.
-        let plus = dot(&self.sum, c) <= 0.0;
-        add_scaled(if plus { 1.0 } else { -1.0 }, c, &mut self.sum);
+    /// Takes c into the signed sum; true if with +. Ties go to +; with `chance` the sign is drawn.
+    fn takes_plus(&mut self, chance: Option<&mut Rng>) -> bool {
+        let along = dot(&self.sum, &self.centered);
+        let plus = match chance {
+            // ‖s + c‖² - ‖s - c‖² = 4 s·c.
+            None => along <= 0.0,
+            Some(rng) => {
+                self.longest = self.longest.max(dot(&self.centered, &self.centered));
+                // Where all c were 0 there is nothing to lean to.
+                let lean = if self.longest > 0.0 { along / (CHANCE * self.longest) } else { 0.0 };
+                rng.random::<f64>() < 0.5 - lean
+            }
+        };
+        add_scaled(if plus { 1.0 } else { -1.0 }, &self.centered, &mut self.sum);
         plus
+    }
+
+    /// Orders the components so that each next one leaves ‖s + c‖ shortest; ties go to the one that came first.
+    fn herd(&mut self, order: &mut [usize]) {
+        let d = self.fresh.len();
+        let Balance { gradients, fresh, sum, .. } = self;
+        gradients.chunks_exact_mut(d).for_each(|c| add_scaled(-1.0, fresh, c));
+        let of = |i: usize| &gradients[i * d..(i + 1) * d];
+        for place in 0..order.len() {
+            // ‖s + c‖² - ‖s‖² = (2 s + c)·c.
+            let length = |i: usize| 2.0 * dot(sum, of(i)) + dot(of(i), of(i));
+            let rest = order[place..].iter().enumerate();
+            let best = rest.map(|(at, &i)| (at, length(i))).reduce(|a, b| if b.1 < a.1 { b } else { a });
+            let (at, _) = best.expect("there is a component left");
+            // The others keep their order.
+            order[place..=place + at].rotate_right(1);
+            add_scaled(1.0, of(order[place]), sum);
+        }
     }
 }
 
@@ -176,13 +245,15 @@ mod tests {
         Orders::new(policy, n, 1, Seeds::new(1).stream("order"))
     }
 
-    const ALL: [Policy; 6] = [
+    const ALL: [Policy; 8] = [
         Policy::ShuffleOnce,
         Policy::RandomReshuffling,
         Policy::FlipFlop,
         Policy::Given,
         Policy::Grab,
         Policy::GrabPairs,
+        Policy::GrabByChance,
+        Policy::Herding,
     ];
 
     #[test]
@@ -250,6 +321,32 @@ mod tests {
         }
         orders.end();
         assert_eq!(orders.order(), before);
+    }
+
+    #[test]
+    fn herding_by_hand() {
+        // Centered 3, 1, -2, -2: first 1, the shortest; then s = 1: -2 makes it -1, the same for both; 3 makes 2 and -2 makes -3; and the last -2 makes 0.
+        let mut orders = orders(Policy::Herding, 4);
+        orders.order = vec![0, 1, 2, 3];
+        orders.begin();
+        for (component, g) in [8.0, 6.0, 3.0, 3.0].into_iter().enumerate() {
+            orders.tell(component, &[g]);
+        }
+        orders.end();
+        assert_eq!(orders.order(), [1, 2, 0, 3]);
+        assert_eq!(orders.balance.mean, [5.0]);
+    }
+
+    #[test]
+    fn signs_by_chance_lean_against_the_sum() {
+        // c = 1 with s = 15: + with probability ½ - 15/60 = ¼.
+        let mut rng = Seeds::new(5).stream("signs");
+        let mut plus = 0;
+        for _ in 0..4000 {
+            let mut balance = Balance { sum: vec![15.0], centered: vec![1.0], ..Balance::default() };
+            plus += u32::from(balance.takes_plus(Some(&mut rng)));
+        }
+        assert!((f64::from(plus) / 4000.0 - 0.25).abs() < 0.025, "{plus}");
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! |---|---|---|
 //! | `quadratics-64`, `quadratics-256` | 64 or 256 quadratics in 5 dimensions with centers N(0, I) | 0 |
 //! | `logistic-rows` | 2000 rows of length 1 in 50 dimensions, column scales from 1 to 0.05, ridge 1/n | 0 |
+//! | `logistic-sparse` | 5000 rows of length 1 in 2000 dimensions, of which 1 % are not zero, ridge 1/n | 0 |
 //! | `logistic-20`, `logistic-100`, each also `-scaled` and `-ill` | 2000 rows in 20 or 100 dimensions, column scales from 1 to 1, 0.1 or 0.01, 5 % of labels flipped, no ridge | 0 |
 //! | `quadratic-exact`, `quadratic-noise-0.01`, `quadratic-noise-0.1` | a quadratic in 100 dimensions with curvatures from 1e-4 to 1, and 100 vectors of noise of that length | 0 |
 //! | `fitted-least-squares` | 200 rows in 20 dimensions, column scales from 1 to 0.1, that can be fitted | 0 |
 //! | `all-or-nothing-4` | a quadratic of condition 100 whose gradient comes fourfold once in four times, else not at all | 1 |
 //! | `separable-logistic`, `separable-hinge` | 200 rows in 400 dimensions that a hyperplane separates | 0 |
 //! | `two-sided` | 64 components of one unknown whose curvature is 1 on the left and 0.1 on the right | 1 |
+//! | `delayed-xor`, `delayed-xor-32` | 12,800 sequences of 16 or 32 signs for a recurrent network of 30 units | a random network |
 //! | `path/to/rows.libsvm` | the rows of a user's file, ridge 1/n | 0 |
 
 use std::path::Path;
@@ -18,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 
 use super::components::{FiniteSum, Logistic, Quadratics, TwoSided};
+use super::delayed_xor::DelayedXor;
 use super::interpolation::{AllOrNothing, LeastSquares, NoisyQuadratic, SquaredHinge};
 use super::{METHODS, Task, libsvm};
 use crate::problem::{Said, SolveProblem, World};
@@ -38,6 +41,16 @@ const GRADIENT_NORM: Metric = Metric {
     summary: "Euclidean norm of the exact gradient",
 };
 
+/// The loss below which the example of the code calls a network successful.
+const LEARNT: f64 = 0.1;
+
+const SUCCESS: Metric = Metric {
+    name: "success",
+    unit: "",
+    direction: Direction::Higher,
+    summary: "1 where the mean loss over all sequences is below 0.1, else 0",
+};
+
 fn gaps(task: &Task, least: f64, values: &[f64]) -> Vec<(&'static str, f64)> {
     let all: Vec<usize> = (0..task.sum.len()).collect();
     let mut gradient = vec![0.0; values.len()];
@@ -53,6 +66,8 @@ pub enum Sum {
     Quadratics(usize),
     /// Logistic regression.
     Logistic,
+    /// Logistic regression on sparse rows.
+    Sparse,
     /// Logistic regression with flipped labels: columns, and the smallest of their scales.
     Flipped(usize, f64),
     /// A quadratic whose gradients have noise of this length.
@@ -67,6 +82,8 @@ pub enum Sum {
     SeparableHinge,
     /// The two-sided function.
     TwoSided,
+    /// A recurrent network on sequences of this length.
+    DelayedXor(usize),
 }
 
 /// The problems of this family.
@@ -105,6 +122,13 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             "generated, in the manner of arXiv:2102.09700",
             20,
             Sum::Logistic,
+        ),
+        problem(
+            "logistic-sparse",
+            "fit a ridge logistic regression to 5000 sparse rows in 2000 dimensions, batch by batch",
+            "generated, in the manner of arXiv:2102.09700",
+            20,
+            Sum::Sparse,
         ),
         flipped("logistic-20", 20, 1.0),
         flipped("logistic-20-scaled", 20, 0.1),
@@ -154,6 +178,20 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             80,
             Sum::TwoSided,
         ),
+        problem(
+            "delayed-xor",
+            "train a recurrent network to tell whether two marked signs of a sequence differ",
+            "an example of the official code of arXiv:2402.04553, on a fixed set of sequences",
+            100,
+            Sum::DelayedXor(16),
+        ),
+        problem(
+            "delayed-xor-32",
+            "the same with sequences twice as long",
+            "after an example of the official code of arXiv:2402.04553; the length is ours",
+            100,
+            Sum::DelayedXor(32),
+        ),
     ]
 }
 
@@ -174,6 +212,11 @@ impl World for Sum {
                 let sum = Logistic::draw([2000, 50], 0.05, 1.0 / 2000.0, &mut rng);
                 let least = sum.least();
                 (Box::new(sum), least, vec![0.0; 50])
+            }
+            Sum::Sparse => {
+                let sum = Logistic::draw_sparse([5000, 2000], 0.01, 1.0 / 5000.0, &mut rng);
+                let least = sum.least();
+                (Box::new(sum), least, vec![0.0; 2000])
             }
             Sum::Flipped(columns, smallest) => {
                 let sum = Logistic::draw_flipped([2000, *columns], *smallest, 0.05, &mut rng);
@@ -201,16 +244,30 @@ impl World for Sum {
                 let sum = TwoSided { components: 64, left: 1.0, right: 0.1, slope: 1.0 };
                 (Box::new(sum), 0.0, vec![1.0])
             }
+            Sum::DelayedXor(length) => {
+                let sum = DelayedXor::draw(12_800, *length, 30, &mut rng);
+                let start = sum.start(&mut rng);
+                // What no network reaches and large weights come near to.
+                (Box::new(sum), 0.0, start)
+            }
         };
         Ok((Task { sum, start, seeds: Seeds::new(seed).child("method") }, least))
     }
 
     fn measure(&self, task: &Task, least: &f64, values: &[f64]) -> Vec<(&'static str, f64)> {
-        gaps(task, *least, values)
+        let mut told = gaps(task, *least, values);
+        if matches!(self, Sum::DelayedXor(_)) {
+            told.push((SUCCESS.name, f64::from(u8::from(told[0].1 < LEARNT))));
+        }
+        told
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        vec![GAP, GRADIENT_NORM]
+        let mut metrics = vec![GAP, GRADIENT_NORM];
+        if matches!(self, Sum::DelayedXor(_)) {
+            metrics.push(SUCCESS);
+        }
+        metrics
     }
 
     const BY_WORK: bool = false;

@@ -95,7 +95,7 @@ impl Rule for Shuffling {
 
     fn new(task: &Task, options: ShufflingOptions) -> Result<(Self, State)> {
         let (n, d) = (task.sum.len(), task.sum.dimension());
-        if options.batch_size > 1 && matches!(options.order, Policy::Grab | Policy::GrabPairs) {
+        if options.batch_size > 1 && options.order.balances() {
             return Err(Error::option("batch_size", "must be 1 where the order balances single components"));
         }
         let orders = Orders::new(options.order, n, d, task.seeds.stream("order"));

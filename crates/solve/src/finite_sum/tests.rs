@@ -8,7 +8,7 @@ use super::shuffling::{Averaging, Shuffling, ShufflingOptions};
 use super::svrg::{Svrg, SvrgOptions};
 use super::*;
 use crate::solver::{Method, Solver, solve};
-use crate::vectors::dot;
+use crate::vectors::{dot, norm};
 
 fn task(sum: impl FiniteSum + 'static, start: Vec<f64>, seed: u64) -> Task {
     Task { sum: Box::new(sum), start, seeds: Seeds::new(seed) }
@@ -47,6 +47,23 @@ fn derivatives_of_components_are_those_of_the_value() {
     sum.gradient(&x, &[3], &mut ahead);
     sum.gradient(&x, &[7], &mut behind);
     assert!((0..4).all(|i| (gradient[i] - 0.5 * (ahead[i] + behind[i])).abs() < 1e-15));
+}
+
+#[test]
+fn sparse_rows_are_as_sparse_as_they_should_be() {
+    let sum = Logistic::draw_sparse([300, 200], 0.02, 0.0, &mut Seeds::new(6).stream("rows"));
+    let count = |i: usize| {
+        let mut gradient = vec![0.0; 200];
+        sum.gradient(&[0.0; 200], &[i], &mut gradient);
+        // At 0 the gradient is half of the row, which has length 1.
+        assert!((norm(&gradient) - 0.5).abs() < 1e-14);
+        gradient.iter().filter(|g| **g != 0.0).count()
+    };
+    let counts: Vec<usize> = (0..300).map(count).collect();
+    assert!(counts.iter().all(|&count| count >= 1));
+    // Four of 200 are expected, with a deviation of 0.11 of the mean of 300 rows.
+    let mean = counts.iter().sum::<usize>() as f64 / 300.0;
+    assert!((mean - 4.0).abs() < 0.6, "{mean}");
 }
 
 #[test]
@@ -149,8 +166,15 @@ fn untuned_ai_sarah_is_far_ahead_of_tuned_rivals() {
 #[test]
 fn identical_components_make_all_orders_alike() {
     let sum = Quadratics { centers: vec![2.0; 12], curvatures: vec![1.0; 12], dimension: 1 };
-    let policies =
-        [Policy::Replacement, Policy::ShuffleOnce, Policy::RandomReshuffling, Policy::FlipFlop, Policy::Grab];
+    let policies = [
+        Policy::Replacement,
+        Policy::ShuffleOnce,
+        Policy::RandomReshuffling,
+        Policy::FlipFlop,
+        Policy::Grab,
+        Policy::GrabByChance,
+        Policy::Herding,
+    ];
     for order in policies {
         let task = task(sum.clone(), vec![0.0], 3);
         let options = ShufflingOptions { order, step_size: 0.1, ..ShufflingOptions::default() };

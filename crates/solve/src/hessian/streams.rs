@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `hessian-clean` | tridiagonal: 1 on the diagonal, 0.5 beside it | H v |
 //! | `hessian-noisy` | the same | H v + 0.01 N(0, I) |
+//! | `hessian-whitening` | the same | H w with a w ~ N(0, I) of its own, as gradients have: P is to whiten them |
 //! | `hessian-drifting` | all 1/4 at first, and u uᵀ more each pair with u uniform in [0, 1]^20 | H v |
 
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct Stream {
     pub noise: f64,
     /// Whether u uᵀ is added to H before each pair.
     pub drifts: bool,
+    /// Whether h is the product with another vector than v.
+    pub whitens: bool,
     /// Where pairs, drift and what methods draw come from.
     pub seeds: Seeds,
 }
@@ -99,7 +102,8 @@ impl Pairs {
         let mut normal =
             || DVector::from_fn(n, |_, _| Distribution::<f64>::sample(&StandardNormal, &mut self.rng));
         let (v, noise) = (normal(), normal());
-        let h = DMatrixView::from_slice(&self.hessian, n, n) * &v + noise * stream.noise;
+        let hessian = DMatrixView::from_slice(&self.hessian, n, n);
+        let h = if stream.whitens { hessian * normal() } else { hessian * &v } + noise * stream.noise;
         (v, h)
     }
 }
@@ -122,6 +126,8 @@ pub enum Kind {
     Noisy,
     /// Exact ones of a Hessian that grows.
     Drifting,
+    /// Products that know nothing of v.
+    Whitening,
 }
 
 /// The problems of this family.
@@ -146,6 +152,12 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         ),
         problem("hessian-noisy", "the same from products with noise", 20_000, Kind::Noisy),
         problem(
+            "hessian-whitening",
+            "whiten vectors of a tridiagonal covariance root, which have nothing to do with the probes",
+            20_000,
+            Kind::Whitening,
+        ),
+        problem(
             "hessian-drifting",
             "invert a Hessian that grows by a rank with every product",
             1_000,
@@ -160,11 +172,12 @@ impl World for Kind {
 
     fn draw(&self, seed: u64) -> Result<(Stream, ())> {
         let hessian = match self {
-            Kind::Clean | Kind::Noisy => tridiagonal(DIMENSION),
+            Kind::Clean | Kind::Noisy | Kind::Whitening => tridiagonal(DIMENSION),
             Kind::Drifting => DMatrix::from_element(DIMENSION, DIMENSION, 0.25),
         };
         let noise = if *self == Kind::Noisy { 0.01 } else { 0.0 };
-        Ok((Stream { hessian, noise, drifts: *self == Kind::Drifting, seeds: Seeds::new(seed) }, ()))
+        let (drifts, whitens) = (*self == Kind::Drifting, *self == Kind::Whitening);
+        Ok((Stream { hessian, noise, drifts, whitens, seeds: Seeds::new(seed) }, ()))
     }
 
     fn measure(&self, stream: &Stream, (): &(), values: &[f64]) -> Vec<(&'static str, f64)> {

@@ -2,7 +2,7 @@
 //!
 //! The options choose the start (rows rescaled by the almost-orthogonal layer, or divided by the Frobenius norm), the table of polynomials and how
 //! many of its last rows are taken. Turbo-Muon: `rows`, `turbo`, 4. Muon+: `frobenius`, `turbo`, 5. Muon: `frobenius`, `muon`, 5.
-//! The polynomials do not converge to 1: an error of some per cent stays, which optimizers do not mind.
+//! These polynomials do not converge to 1: an error of some per cent stays, which optimizers do not mind. Those of Polar Express do: `frobenius`, `polar-express`, any number.
 //!
 //! Source: T. Boissin et al., *Turbo-Muon*, arXiv:2512.04632. The iterations are [`quire_optim::muon::Orthogonalizer`]'s, in double precision.
 
@@ -24,7 +24,7 @@ pub struct TurboMuonOptions {
     pub iterations: usize,
     /// How the singular values are brought below 1 at first. Turbo-Muon: `rows`; Muon and Muon+: `frobenius`.
     pub normalization: Normalization,
-    /// The polynomials. Turbo-Muon and Muon+: `turbo`; Muon: `muon`.
+    /// The polynomials. Turbo-Muon and Muon+: `turbo`; Muon: `muon`; Polar Express: `polar-express`.
     pub coefficients: Coefficients,
     /// Keeps the first division finite, >= 0. The paper: 1e-7.
     #[schemars(range(min = 0.0))]

@@ -61,6 +61,30 @@ impl Operator {
         }
     }
 
+    /// The row of ⟨A_i, Q Yᵀ⟩ as a function of Y, column after column, for an `[n, r]` matrix Q: A_i Q, as A_i is symmetric.
+    pub fn times(&self, basis: &DMatrix<f64>) -> DMatrix<f64> {
+        let (n, rank) = basis.shape();
+        match self {
+            Operator::Identity(_) => DMatrix::from_fn(n * n, n * rank, |i, at| {
+                // Entry (i % n, i / n) of Q Yᵀ.
+                let (row, column) = (at % n, at / n);
+                if row == i / n { basis[(i % n, column)] } else { 0.0 }
+            }),
+            Operator::Dense(rows, _) => {
+                let mut products = DMatrix::zeros(rows.nrows(), n * rank);
+                for (column, q) in basis.column_iter().enumerate() {
+                    // Entry `row` of A_i q is the sum over k of A_i(row, k) q_k, and A_i lies in row i, k after k.
+                    for k in 0..n {
+                        let part = rows.columns(k * n, n) * q[k];
+                        let mut place = products.columns_mut(column * n, n);
+                        place += part;
+                    }
+                }
+                products
+            }
+        }
+    }
+
     /// A*(y).
     pub fn adjoint(&self, y: &[f64]) -> DMatrix<f64> {
         let n = self.size();

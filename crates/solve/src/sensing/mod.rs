@@ -7,8 +7,10 @@
 //! |---|---|
 //! | [`scaled_gd`] | ScaledGD(λ), its λ = 0 and PrecGD's λ from the loss |
 //! | [`gradient_descent`] | the same without a preconditioner |
+//! | [`alternating`] | least squares in one factor after the other |
 //! | [`measurements`] | operators, and the problems |
 
+pub mod alternating;
 pub mod gradient_descent;
 pub mod measurements;
 pub mod scaled_gd;
@@ -44,6 +46,7 @@ pub struct Task {
 pub const METHODS: &[Entry<Make<Task>>] = &[
     entry::<Task, Factored<scaled_gd::ScaledGd>>(),
     entry::<Task, Factored<gradient_descent::GradientDescent>>(),
+    entry::<Task, Factored<alternating::Alternating>>(),
 ];
 
 /// What their residual is.
@@ -70,15 +73,7 @@ impl Task {
                     deviation * Distribution::<f64>::sample(&StandardNormal, &mut rng)
                 })
             }
-            Start::Spectral => {
-                let eigen = self.operator.adjoint(&self.observed).symmetric_eigen();
-                let mut order: Vec<usize> = (0..n).collect();
-                order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
-                DMatrix::from_fn(n, self.rank, |row, column| {
-                    let at = order[column];
-                    eigen.eigenvalues[at].max(0.0).sqrt() * eigen.eigenvectors[(row, at)]
-                })
-            }
+            Start::Spectral => leading_factor(self.operator.adjoint(&self.observed), self.rank),
         }
     }
 
@@ -94,6 +89,18 @@ impl Task {
     }
 }
 
+/// X of `rank` columns with X Xᵀ nearest to a symmetric matrix: its leading eigenvectors, scaled by the roots of their eigenvalues.
+fn leading_factor(matrix: DMatrix<f64>, rank: usize) -> DMatrix<f64> {
+    let n = matrix.nrows();
+    let eigen = matrix.symmetric_eigen();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
+    DMatrix::from_fn(n, rank, |row, column| {
+        let at = order[column];
+        eigen.eigenvalues[at].max(0.0).sqrt() * eigen.eigenvectors[(row, at)]
+    })
+}
+
 /// How a method moves the factor.
 pub trait Rule: Send + Sized + 'static {
     /// Its options.
@@ -104,6 +111,11 @@ pub trait Rule: Send + Sized + 'static {
 
     /// Where X begins and at what scale, and the residual at which it has arrived.
     fn setting(options: &Self::Options) -> (Start, f64, f64);
+
+    /// What an iteration costs, in gradients.
+    fn cost(_task: &Task) -> f64 {
+        1.0
+    }
 
     /// The next X, from the gradient at X and the relative residual there.
     ///
@@ -118,11 +130,11 @@ pub trait Rule: Send + Sized + 'static {
     ) -> Result<DMatrix<f64>>;
 }
 
-/// A method at work: its factor, and how often the gradient was evaluated.
+/// A method at work: its factor, and the work done, in gradients.
 pub struct Factored<R: Rule> {
     options: R::Options,
     x: DMatrix<f64>,
-    gradients: u64,
+    gradients: f64,
 }
 
 impl<R: Rule> Method<Task> for Factored<R> {
@@ -133,14 +145,14 @@ impl<R: Rule> Method<Task> for Factored<R> {
     fn new(task: &Task, options: R::Options) -> Result<Self> {
         options::check(&options)?;
         let (start, scale, _) = R::setting(&options);
-        Ok(Factored { x: task.start(start, scale), options, gradients: 0 })
+        Ok(Factored { x: task.start(start, scale), options, gradients: 0.0 })
     }
 }
 
 impl<R: Rule> Solver<Task> for Factored<R> {
     fn iterate(&mut self, task: &Task) -> Result<Step> {
         let (gradient, residual) = task.gradient(&self.x)?;
-        self.gradients += 1;
+        self.gradients += R::cost(task);
         let (.., tolerance) = R::setting(&self.options);
         let judged = Step::judged(residual, tolerance, RESIDUAL);
         if judged.done.is_none() {
@@ -154,7 +166,7 @@ impl<R: Rule> Solver<Task> for Factored<R> {
     }
 
     fn work(&self) -> f64 {
-        self.gradients as f64
+        self.gradients
     }
 
     fn save(&self) -> Vec<u8> {
@@ -162,7 +174,7 @@ impl<R: Rule> Solver<Task> for Factored<R> {
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (x, gradients): (Vec<f64>, u64) = state::decode(R::ABOUT.name, saved)?;
+        let (x, gradients): (Vec<f64>, f64) = state::decode(R::ABOUT.name, saved)?;
         if x.len() != self.x.len() {
             return Err(Error::Resume("the saved factor has another shape".into()));
         }

@@ -1,5 +1,7 @@
+use nalgebra::DVector;
 use quire_core::Seeds;
 
+use super::alternating::{Alternating, AlternatingOptions};
 use super::gradient_descent::{GradientDescent, GradientDescentOptions};
 use super::measurements::Sensing;
 use super::scaled_gd::{ScaledGd, ScaledGdOptions, step};
@@ -109,4 +111,34 @@ fn with_the_rank_known_the_error_goes_to_zero() {
     let found = solve(&mut Factored::<ScaledGd>::new(&task, options).unwrap(), &task, 400);
     assert!(found.is_converged(), "{}", found.reason);
     assert!(world.measure(&task, &truth, &found.values)[0].1 < 1e-10);
+}
+
+#[test]
+fn least_squares_in_one_factor_finds_the_other() {
+    // M = X Xᵀ with Q a basis of X: Y = M Q.
+    let factor = random(5, 2, 8);
+    let truth = &factor * factor.transpose();
+    let basis = factor.qr().q();
+    let task = fully(&truth, 2);
+    assert!((alternating::fit(&task, &basis).unwrap() - &truth * &basis).norm() < 1e-12);
+    // The rows of the design say what is measured of Q Yᵀ, also for Gaussian measurements.
+    let (q, y) = (random(5, 2, 9), random(5, 2, 10));
+    for operator in [Operator::Identity(5), Operator::gaussian(5, 7, &mut Seeds::new(11).stream("operator"))]
+    {
+        let measured = DVector::from_vec(operator.apply(&(&q * y.transpose())));
+        let said = operator.times(&q) * DVector::from_column_slice(y.as_slice());
+        assert!((measured - said).norm() < 1e-13);
+    }
+}
+
+#[test]
+fn alternating_minimization_needs_a_handful_of_iterations() {
+    for (rank, seed) in [(3, 0), (6, 1)] {
+        let world = Sensing { condition: 10.0, rank, noise: 0.0 };
+        let (task, truth) = world.draw(seed).unwrap();
+        let mut solver = Factored::<Alternating>::new(&task, AlternatingOptions::default()).unwrap();
+        let found = solve(&mut solver, &task, 40);
+        assert!(world.measure(&task, &truth, &found.values)[0].1 < 1e-9, "{rank}: {}", found.reason);
+        assert_eq!(found.work, found.iterations as f64 * (1.0 + (rank * rank) as f64));
+    }
 }
