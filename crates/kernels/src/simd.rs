@@ -61,6 +61,19 @@ fn detect() -> Level {
     Level::Baseline
 }
 
+/// Asks for the cache line of what lies at an address before it is needed, wherever that is.
+#[inline(always)]
+pub fn prefetch<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch has no effect on memory, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// What a loop compiled for one level knows about it at compile time.
 pub trait Simd: Copy {
     /// `a * b + c`, rounded once where the level has fused multiply-add, twice elsewhere.

@@ -1,6 +1,7 @@
 //! Finite Markov decision processes: plain arrays, dense or sparse.
 
 use quire_core::{Error, Result, Rng};
+use quire_kernels::simd::prefetch;
 use rand::RngExt;
 
 /// A row of transition probabilities may miss 1 by this much, from rounding in a file.
@@ -226,7 +227,7 @@ impl FiniteMdp {
         let row = state * self.actions + action;
         let range = self.offsets[row]..self.offsets[row + 1];
         for &next in self.next.get(range.start + AHEAD..range.end + AHEAD).unwrap_or_default() {
-            prefetch(values, next as usize);
+            prefetch(values.as_ptr().wrapping_add(next as usize));
         }
         let (next, probability) = (&self.next[range.clone()], &self.probability[range]);
         next.iter().zip(probability).map(|(&next, &p)| p * values[next as usize]).sum()
@@ -294,19 +295,6 @@ pub fn deterministic(policy: &[usize], actions: usize) -> Vec<f64> {
     let mut probabilities = vec![0.0; policy.len() * actions];
     policy.iter().enumerate().for_each(|(state, &action)| probabilities[state * actions + action] = 1.0);
     probabilities
-}
-
-/// Asks for the cache line of `values[index]`.
-#[inline]
-fn prefetch(values: &[f64], index: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch has no effect on memory, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().wrapping_add(index).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, index);
 }
 
 fn place(row: usize, actions: usize) -> String {

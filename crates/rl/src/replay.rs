@@ -7,6 +7,7 @@
 use bytemuck::{Pod, Zeroable, cast_slice, cast_slice_mut};
 use quire_core::Rng;
 use quire_env::Space;
+use quire_kernels::simd::prefetch;
 use rand::RngExt;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -234,7 +235,7 @@ impl Replay {
         let rows: &[u8] = cast_slice(&self.lines);
         batch.rows.clear();
         batch.rows.extend((0..size).map(|_| rng.random_range(0..held) * stride));
-        batch.rows.iter().take(AHEAD).for_each(|&at| prefetch(&rows[at..at + row_bytes]));
+        batch.rows.iter().take(AHEAD).for_each(|&at| prefetch_row(&rows[at..at + row_bytes]));
         batch.observations.resize(size * self.observation_size, 0.0);
         batch.next_observations.resize(size * self.observation_size, 0.0);
         batch.actions.resize(size * self.action_size, 0.0);
@@ -253,7 +254,7 @@ impl Replay {
             fields.enumerate()
         {
             if let Some(&at) = batch.rows.get(index + AHEAD) {
-                prefetch(&rows[at..at + row_bytes]);
+                prefetch_row(&rows[at..at + row_bytes]);
             }
             let at = batch.rows[index];
             let row = &rows[at..at + row_bytes];
@@ -320,15 +321,8 @@ fn read_any(values: &mut [f32], bytes: &[u8]) {
 
 /// Asks for the cache lines of a row before they are needed. At most four: a long row is fetched ahead by the processor
 /// once it is being read.
-fn prefetch(row: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    for byte in row.iter().step_by(LINE).take(4) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch has no effect on memory, and the address lies in a live slice.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
+fn prefetch_row(row: &[u8]) {
+    row.iter().step_by(LINE).take(4).for_each(|byte| prefetch(byte));
 }
 
 #[cfg(test)]

@@ -20,6 +20,23 @@ multiversion! {
     }
 }
 
+/// How many vectors [`add_combination`] takes.
+pub const COMBINED: usize = 8;
+
+multiversion! {
+    /// `y += Σ a_k x_k`, to the bits of adding one after the other, reading and writing `y` once.
+    pub fn add_combination[F: Float](a: &[F; COMBINED], x: &[&[F]; COMBINED], y: &mut [F]) |simd| {
+        let x = x.map(|x| &x[..y.len()]);
+        for (j, y) in y.iter_mut().enumerate() {
+            let mut sum = *y;
+            for k in 0..COMBINED {
+                sum += a[k] * x[k][j];
+            }
+            *y = sum;
+        }
+    }
+}
+
 /// The Euclidean norm.
 pub fn norm(x: &[f64]) -> f64 {
     dot(x, x).sqrt()

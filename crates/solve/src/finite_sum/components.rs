@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use nalgebra::{DMatrix, DVector};
 use quire_core::Rng;
+use quire_kernels::simd::prefetch;
 use quire_optim::Layout;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::interpolation::separable_rows;
 use crate::descent::Smooth;
-use crate::vectors::{add_scaled, add_scaled_in_lanes, dot, dot_in_lanes, norm};
+use crate::vectors::{COMBINED, add_combination, add_scaled, add_scaled_in_lanes, dot, dot_in_lanes, norm};
 
 /// f = (1/n) Σ f_i on vectors of d numbers.
 pub trait FiniteSum: Send + Sync {
@@ -174,6 +175,19 @@ impl Row<'_> {
         }
     }
 
+    /// Asks for its cache lines.
+    fn prefetch(self) {
+        const LINE: usize = 64 / size_of::<f64>();
+        let values = match self {
+            Row::Dense(row) => row,
+            Row::Sparse(places, values) => {
+                places.iter().step_by(2 * LINE).for_each(|place| prefetch(place));
+                values
+            }
+        };
+        values.iter().step_by(LINE).for_each(|value| prefetch(value));
+    }
+
     /// Σ a_j²/metric_j.
     fn squared_norm(self, metric: &[f64]) -> f64 {
         match self {
@@ -191,6 +205,42 @@ impl Row<'_> {
             Row::Sparse(places, values) => {
                 places.iter().zip(values).for_each(|(&place, value)| out[place as usize] += a * value);
             }
+        }
+    }
+}
+
+/// A few rows that are worked on together.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    rows: [Row<'a>; COMBINED],
+    count: usize,
+}
+
+impl<'a> Block<'a> {
+    /// The next rows, as far as there are any.
+    fn take(from: &mut impl Iterator<Item = Row<'a>>) -> Self {
+        let mut block = Block { rows: [Row::Dense(&[]); COMBINED], count: 0 };
+        for (to, row) in block.rows.iter_mut().zip(from) {
+            *to = row;
+            block.count += 1;
+        }
+        block
+    }
+
+    fn rows(&self) -> &[Row<'a>] {
+        &self.rows[..self.count]
+    }
+
+    /// `out += Σ weights_k row_k`.
+    fn add_to(&self, weights: &[f64; COMBINED], out: &mut [f64]) {
+        let dense = self.rows.map(|row| match row {
+            Row::Dense(row) => row,
+            Row::Sparse(..) => &[],
+        });
+        if dense.iter().all(|row| row.len() == out.len()) {
+            add_combination(weights, &dense, out);
+        } else {
+            self.rows().iter().zip(weights).for_each(|(row, &weight)| row.add_to(weight, out));
         }
     }
 }
@@ -332,8 +382,19 @@ impl Logistic {
     ) {
         out.iter_mut().zip(direction).for_each(|(out, d)| *out = self.ridge * d);
         let share = 1.0 / rows.len() as f64;
-        for row in rows {
-            row.add_to(share * weight(row.dot(x), row), out);
+        // Several rows at a time: their products and weights do not wait for each other, `out` is read and written once for
+        // all, and the next ones are fetched meanwhile, wherever they lie.
+        let mut rows = rows;
+        let mut next = Block::take(&mut rows);
+        next.rows().iter().for_each(|row| row.prefetch());
+        while !next.rows().is_empty() {
+            let block = std::mem::replace(&mut next, Block::take(&mut rows));
+            let mut weights = [0.0; COMBINED];
+            for (k, &row) in block.rows().iter().enumerate() {
+                next.rows[k].prefetch();
+                weights[k] = share * weight(row.dot(x), row);
+            }
+            block.add_to(&weights, out);
         }
     }
 

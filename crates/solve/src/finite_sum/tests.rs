@@ -1,7 +1,7 @@
 use quire_core::Seeds;
 
 use super::ai_sarah::{AiSarah, AiSarahOptions};
-use super::components::{Logistic, Quadratics, TwoSided};
+use super::components::{Logistic, Quadratics, TwoSided, sigmoid};
 use super::order::Policy;
 use super::sarah::{Sarah, SarahOptions};
 use super::shuffling::{Averaging, Shuffling, ShufflingOptions};
@@ -236,4 +236,32 @@ fn reshuffling_is_biased_on_the_two_sided_function_and_more_passes_shrink_it() {
     let (few, many) = (bias(40), bias(160));
     // The drift of a pass is about η √n: the bias is positive and falls with the step.
     assert!(few > 0.0 && many > 0.0 && many < 0.5 * few, "{few} and {many}");
+}
+
+/// Whatever rows a batch is worked on in groups of, dense or sparse: the bits are those of one row after another.
+#[test]
+fn a_gradient_adds_rows_in_the_order_of_the_batch() {
+    const WIDTH: usize = 7;
+    let mut rng = Seeds::new(4).stream("rows");
+    let rows: Vec<f64> = (0..20 * WIDTH).map(|_| rng.random::<f64>() - 0.5).collect();
+    let x: Vec<f64> = (0..WIDTH).map(|_| rng.random::<f64>()).collect();
+    let starts = (0..=20).map(|row| row * WIDTH).collect();
+    let places = (0..20).flat_map(|_| 0..WIDTH as u32).collect();
+    let sparse = Logistic::sparse(starts, places, rows.clone(), WIDTH, 0.1);
+    let dense = Logistic::new(rows.clone(), WIDTH, 0.1);
+    for count in 1..=20 {
+        let batch: Vec<usize> = (0..count).map(|i| (7 * i) % 20).collect();
+        let mut wanted: Vec<f64> = x.iter().map(|x| 0.1 * x).collect();
+        for &i in &batch {
+            let row = &rows[i * WIDTH..(i + 1) * WIDTH];
+            let z = row.iter().zip(&x).map(|(a, x)| a * x).sum::<f64>();
+            let weight = -1.0 / count as f64 * sigmoid(-z);
+            wanted.iter_mut().zip(row).for_each(|(out, a)| *out += weight * a);
+        }
+        let mut found = vec![0.0; WIDTH];
+        sparse.gradient(&x, &batch, &mut found);
+        assert_eq!(found, wanted, "{count} sparse rows");
+        dense.gradient(&x, &batch, &mut found);
+        assert!(found.iter().zip(&wanted).all(|(a, b)| (a - b).abs() < 1e-15), "{count} dense rows");
+    }
 }
