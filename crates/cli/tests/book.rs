@@ -110,9 +110,11 @@ fn names_exist(command: &Command) -> Result<()> {
     let runs = |methods: &[String], run: &RunFlags| -> Result<()> {
         // A page's own file is not there to be read; it is a problem for the same methods as one of these.
         let own_model = quire::mdp::file::is_model(&run.on);
+        let constrained_rows = run.on.starts_with("constrained-logistic+");
         let own_rows = quire::solve::finite_sum::libsvm::is_name(&run.on);
         let problem = registry.problem(match () {
             () if own_model => "river-swim",
+            () if constrained_rows => "constrained-logistic",
             () if own_rows => "logistic-rows",
             () => &run.on,
         })?;
