@@ -11,6 +11,10 @@
 //! | [`mixture_loop`] | LOOP over mixtures of known kernels |
 //! | [`ucrl2_vtr`] | UCRL2-VTR: optimism over the same mixtures pair by pair |
 //! | [`mixtures`] | mixtures, the regression of value targets, the search for the most rewarding one |
+//! | [`linear_loop`] | LOOP over action values that are linear in features |
+//! | [`fopo`] | FOPO: the same hope in episodes of doubling information |
+//! | [`linear_best_fit`] | the linear action values that fit best, with random actions in place of optimism |
+//! | [`linear_class`] | linear action values, their excess losses, the search for the most rewarding ones |
 //! | [`ucrl2`] | UCRL2: optimism over all models that the counts allow |
 //! | [`mac`] | MAC: actor-critic with multi-level estimates |
 //! | [`vanilla_actor_critic`] | the same on trajectories of a fixed length |
@@ -27,7 +31,11 @@
 
 pub mod actor_critic;
 pub mod best_fit;
+pub mod fopo;
 pub mod hypotheses;
+pub mod linear_best_fit;
+pub mod linear_class;
+pub mod linear_loop;
 pub mod local_fitted;
 pub mod mac;
 pub mod mac_network;
@@ -53,6 +61,8 @@ use quire_core::{About, Entry, OptionMap, Options, Problem, Result, Seeds, optio
 pub use hypotheses::Hypotheses;
 pub use mixtures::Kernels;
 
+use crate::linear::Features;
+
 /// The problems of this family.
 pub fn problems() -> Vec<Arc<dyn Problem>> {
     [problem::problems(), stationary_mean::problems()].concat()
@@ -69,6 +79,8 @@ pub struct Setting {
     pub hypotheses: Option<Arc<Hypotheses>>,
     /// Kernels that the truth is known to be a mixture of, if the problem has any.
     pub kernels: Option<Arc<Kernels>>,
+    /// Features that the model is known to be linear in, if the problem has any.
+    pub features: Option<Arc<Features>>,
     /// Coordinates of the states in [0, 1], `[S, d]`, where the world has any.
     pub coordinates: Option<Arc<Vec<f64>>>,
     /// Where its random streams come from.
@@ -132,6 +144,8 @@ pub enum Needs {
     Hypotheses,
     /// [`Setting::kernels`].
     Kernels,
+    /// [`Setting::features`].
+    Features,
 }
 
 /// What the table says of a method besides its card.
@@ -159,6 +173,9 @@ pub const METHODS: &[Entry<Maker>] = &[
     entry::<best_fit::BestFit>(),
     entry::<mixture_loop::MixtureLoop>(),
     entry::<ucrl2_vtr::Ucrl2Vtr>(),
+    entry::<linear_loop::LinearLoop>(),
+    entry::<fopo::Fopo>(),
+    entry::<linear_best_fit::LinearBestFit>(),
     entry::<ucrl2::Ucrl2>(),
     entry::<mac::Mac>(),
     entry::<vanilla_actor_critic::VanillaActorCritic>(),

@@ -308,7 +308,15 @@ mod tests {
 
     fn setting() -> Setting {
         let coordinates = Some(Arc::new(vec![0.0, 0.5, 1.0]));
-        Setting { states: 3, actions: 2, hypotheses: None, kernels: None, coordinates, seeds: Seeds::new(4) }
+        Setting {
+            states: 3,
+            actions: 2,
+            hypotheses: None,
+            kernels: None,
+            features: None,
+            coordinates,
+            seeds: Seeds::new(4),
+        }
     }
 
     const TRAJECTORY: [Step; 4] = [

@@ -11,7 +11,9 @@ use super::run::{AverageRewardRun, World};
 use super::worlds::{TRUTH, goal_grid, kernel_mixture, perturbed_river_swims, random_kernels};
 use super::{Hypotheses, Kernels, METHODS, Needs};
 use crate::finite::FiniteMdp;
+use crate::linear::Features;
 use crate::policy;
+use crate::worlds::{mixture, river_swim};
 
 /// Steps of an evaluation.
 const EVALUATION_STEPS: usize = 1_000;
@@ -31,6 +33,8 @@ enum Kind {
     Class(fn(u64) -> Result<Vec<FiniteMdp>>),
     /// Kernels drawn by the seed, with the weights of the truth.
     Mixture(fn(u64) -> Result<(Kernels, Vec<f64>)>),
+    /// A model drawn by the seed, with features that it is linear in.
+    Linear(fn(u64) -> Result<(FiniteMdp, Features)>),
 }
 
 /// The problems of this family.
@@ -58,6 +62,20 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             Kind::Mixture(kernel_mixture),
         ),
         AverageRewardProblem::new(
+            "linear-mdp-5",
+            "live in an MDP of 20 states and 4 actions that is linear in 5 known features (drawn anew by each seed)",
+            "ours",
+            10_000,
+            Kind::Linear(|seed| mixture(20, 4, 5, seed)),
+        ),
+        AverageRewardProblem::new(
+            "linear-river-swim-6",
+            "swim for ever in RiverSwim of 6 states, told apart by one feature for each state and action",
+            "Strehl & Littman 2008",
+            20_000,
+            Kind::Linear(|_| Ok((river_swim(6)?, Features::one_hot(12)))),
+        ),
+        AverageRewardProblem::new(
             "goal-grid-5x5",
             "walk for ever from corner to corner of a 5 x 5 grid; only the goal pays",
             "the grid of arXiv:2301.12083, without its ends of episodes",
@@ -70,6 +88,13 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             "the grid of arXiv:2301.12083, without its ends of episodes",
             300_000,
             Kind::Grid(10),
+        ),
+        AverageRewardProblem::new(
+            "goal-grid-20x20",
+            "the same on a 20 x 20 grid, the largest of the paper",
+            "the grid of arXiv:2301.12083, without its ends of episodes",
+            1_000_000,
+            Kind::Grid(20),
         ),
         AverageRewardProblem::new(
             "goal-grid-3x3",
@@ -118,6 +143,7 @@ impl AverageRewardProblem {
                     Needs::Nothing => true,
                     Needs::Hypotheses => has_class,
                     Needs::Kernels => matches!(kind, Kind::Mixture(_)),
+                    Needs::Features => matches!(kind, Kind::Linear(_)),
                 })
                 .map(|entry| (entry.card)())
                 .collect(),
@@ -141,6 +167,10 @@ impl AverageRewardProblem {
             Kind::Mixture(make) => {
                 let (kernels, weights) = make(seed)?;
                 Ok(World::new(kernels.mix(&weights)?, None)?.with_kernels(kernels))
+            }
+            Kind::Linear(make) => {
+                let (mdp, features) = make(seed)?;
+                Ok(World::new(mdp, None)?.with_features(features))
             }
         }
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::worlds::{SWEEPS, TOLERANCE};
 use super::{Agent, Hypotheses, Kernels, Maker, Setting};
 use crate::finite::FiniteMdp;
+use crate::linear::Features;
 use crate::policy;
 use crate::solve::relative_value_iteration;
 
@@ -27,6 +28,8 @@ pub struct World {
     pub class: Option<(Arc<Hypotheses>, usize)>,
     /// The kernels that the agent is told of.
     pub kernels: Option<Arc<Kernels>>,
+    /// The features that the agent is told of.
+    pub features: Option<Arc<Features>>,
     /// Coordinates of the states in [0, 1], `[S, d]`.
     pub coordinates: Option<Arc<Vec<f64>>>,
 }
@@ -38,12 +41,17 @@ impl World {
     /// Those of the solver.
     pub fn new(mdp: FiniteMdp, class: Option<(Arc<Hypotheses>, usize)>) -> Result<Self> {
         let optimal_gain = relative_value_iteration(&mdp, TOLERANCE, SWEEPS)?.gain;
-        Ok(World { mdp, optimal_gain, class, kernels: None, coordinates: None })
+        Ok(World { mdp, optimal_gain, class, kernels: None, features: None, coordinates: None })
     }
 
     /// The same with coordinates of the states.
     pub fn with_coordinates(self, coordinates: Vec<f64>) -> Self {
         World { coordinates: Some(Arc::new(coordinates)), ..self }
+    }
+
+    /// The same with features that the model is linear in.
+    pub fn with_features(self, features: Features) -> Self {
+        World { features: Some(Arc::new(features)), ..self }
     }
 
     /// The same with kernels that the model is a mixture of.
@@ -85,6 +93,7 @@ impl AverageRewardRun {
             actions: world.mdp.actions(),
             hypotheses: world.class.as_ref().map(|(class, _)| Arc::clone(class)),
             kernels: world.kernels.clone(),
+            features: world.features.clone(),
             coordinates: world.coordinates.clone(),
             seeds: seeds.child("agent"),
         };

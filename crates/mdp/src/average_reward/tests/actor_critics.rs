@@ -12,7 +12,15 @@ use super::super::{Agent, Method, Setting};
 use super::{curve, live};
 
 fn setting(states: usize, actions: usize) -> Setting {
-    Setting { states, actions, hypotheses: None, kernels: None, coordinates: None, seeds: Seeds::new(2) }
+    Setting {
+        states,
+        actions,
+        hypotheses: None,
+        kernels: None,
+        features: None,
+        coordinates: None,
+        seeds: Seeds::new(2),
+    }
 }
 
 /// The expected state after step i, from 1, of a chain of two states that starts in 0 and flips with probability `flip`.

@@ -30,6 +30,7 @@ fn setting(models: &[FiniteMdp]) -> Setting {
         actions: models[0].actions(),
         hypotheses: Some(Arc::new(Hypotheses::new(models).unwrap())),
         kernels: None,
+        features: None,
         coordinates: None,
         seeds: Seeds::new(3),
     }
@@ -142,6 +143,7 @@ fn the_truth_has_no_loss_in_a_deterministic_world() {
             actions: 5,
             hypotheses: Some(Arc::clone(&class)),
             kernels: None,
+            features: None,
             coordinates: None,
             seeds: Seeds::new(0),
         };
@@ -266,6 +268,7 @@ fn ucrl2_hopes_for_no_less_than_the_optimum_and_comes_down_to_it() {
         actions: 2,
         hypotheses: None,
         kernels: None,
+        features: None,
         coordinates: None,
         seeds: Seeds::new(0),
     };

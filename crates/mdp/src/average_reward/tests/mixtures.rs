@@ -19,6 +19,7 @@ fn setting(kernels: Kernels) -> Setting {
         actions: kernels.actions(),
         hypotheses: None,
         kernels: Some(Arc::new(kernels)),
+        features: None,
         coordinates: None,
         seeds: Seeds::new(5),
     }

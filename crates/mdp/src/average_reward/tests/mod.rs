@@ -2,6 +2,7 @@
 
 mod actor_critics;
 mod hypotheses;
+mod linear;
 mod mixtures;
 
 use quire_core::options::parse_assignments;
