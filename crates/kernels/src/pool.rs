@@ -144,7 +144,11 @@ impl Shared {
     /// Claims and runs blocks of the present job until none is left; true if it ran any.
     fn help(&self, thread: usize) -> bool {
         let threads = self.shares.len();
-        (0..threads).fold(false, |any, offset| self.help_with((thread + offset) % threads, thread) || any)
+        let mut any = false;
+        for offset in 0..threads {
+            any |= self.help_with((thread + offset) % threads, thread);
+        }
+        any
     }
 
     /// As [`Shared::help`], with the blocks of one thread.

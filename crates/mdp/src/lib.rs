@@ -41,7 +41,7 @@ pub mod solve;
 pub mod staged;
 pub mod worlds;
 
-use quire_core::Wing;
+use quire_core::{Entry, Wing};
 
 pub use finite::FiniteMdp;
 pub use linear::LinearMdp;
@@ -49,6 +49,11 @@ pub use staged::StagedMdp;
 
 /// This wing.
 pub fn wing() -> Wing {
+    wing_with(&[])
+}
+
+/// This wing, with learners of another one that can act in its [simulators](fitted::simulator).
+pub fn wing_with(learners: &'static [Entry<fitted::simulator::Make>]) -> Wing {
     Wing {
         name: "mdp",
         summary: "finite Markov decision processes: exploring, planning, evaluating on tables",
@@ -63,7 +68,7 @@ pub fn wing() -> Wing {
             offline::sources::games::problems(),
             robust::problems(),
             policy_gradient::problems(),
-            fitted::problems(),
+            fitted::problems(learners),
             evaluation::problems(),
             adversarial::problems(),
             preference::problems(),

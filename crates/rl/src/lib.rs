@@ -12,6 +12,7 @@
 //! | [`exploration`] | exploration schedules |
 //! | [`network`] | Q-networks for vectors and images |
 //! | [`problem`] | every environment as a problem |
+//! | [`simulator`] | learners of discrete actions in the finite MDPs of `mdp`, where their policy can be scored exactly |
 
 pub mod actor_critic;
 pub mod agent;
@@ -22,6 +23,7 @@ pub mod network;
 pub mod online;
 pub mod problem;
 pub mod replay;
+pub mod simulator;
 pub mod value;
 
 pub use problem::wing;

@@ -32,5 +32,6 @@ pub use summary::{MethodSummary, ProblemSummary, StudySummary};
 
 /// Everything there is: the problems and methods of all wings.
 pub fn registry() -> Registry {
-    Registry::new(vec![quire_rl::wing(), quire_mdp::wing(), quire_solve::wing()])
+    let mdp = quire_mdp::wing_with(quire_rl::simulator::METHODS);
+    Registry::new(vec![quire_rl::wing(), mdp, quire_solve::wing()])
 }

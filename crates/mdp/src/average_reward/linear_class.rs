@@ -87,7 +87,7 @@ impl Judgement {
     pub fn greatest_gain(&self, radius: f64) -> Option<f64> {
         let room = radius - self.least;
         let reach = (room / self.steps as f64).sqrt();
-        (room >= 0.0 && self.mean - reach <= 1.0).then(|| self.mean + reach)
+        (room >= 0.0 && self.mean - reach <= 1.0).then_some(self.mean + reach)
     }
 }
 

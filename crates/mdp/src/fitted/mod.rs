@@ -12,9 +12,9 @@ pub mod simulator;
 
 use std::sync::Arc;
 
-use quire_core::Problem;
+use quire_core::{Entry, Problem};
 
-/// The problems of this family.
-pub fn problems() -> Vec<Arc<dyn Problem>> {
-    [simulator::problems(), groups::problems()].concat()
+/// The problems of this family; `learners` from elsewhere join those of [`simulator`].
+pub fn problems(learners: &'static [Entry<simulator::Make>]) -> Vec<Arc<dyn Problem>> {
+    [simulator::problems(learners), groups::problems()].concat()
 }

@@ -75,6 +75,9 @@ pub trait Learner: Send {
     /// Those of a regression.
     fn observe(&mut self, step: Step, spent: u64) -> Result<()>;
 
+    /// Called before [`Learner::policy`] is asked: the place to work out what is dear to know at every step.
+    fn prepare_policy(&mut self) {}
+
     /// What it would play: the action, or `None` where it has not learned one yet.
     fn policy(&self, stage: usize, state: usize) -> Option<usize>;
 
@@ -113,7 +116,8 @@ pub trait Method: Learner + Sized + 'static {
 /// Makes the learner from the options that the user has set, laid over the defaults.
 pub type Make = fn(&Setting, &OptionMap) -> Result<Box<dyn Learner>>;
 
-const fn entry<M: Method>() -> Entry<Make> {
+/// The row of the method `M`.
+pub const fn entry<M: Method>() -> Entry<Make> {
     Entry {
         name: M::ABOUT.name,
         card: || M::ABOUT.card::<M::Options>(),

@@ -121,18 +121,20 @@ fn coordinates(rows: usize, columns: usize) -> Vec<f64> {
         .collect()
 }
 
-type Make = fn(u64) -> Result<World>;
-
 /// A problem of this role.
 pub struct SimulatorProblem {
     card: ProblemCard,
     methods: Vec<MethodCard>,
+    learners: Vec<&'static Learners>,
     horizon: usize,
     make: Make,
 }
 
-/// The problems of this role.
-pub fn problems() -> Vec<Arc<dyn Problem>> {
+type Make = fn(u64) -> Result<World>;
+type Learners = Entry<super::Make>;
+
+/// The problems of this role, for its own methods and for `more` from elsewhere.
+pub fn problems(more: &'static [Learners]) -> Vec<Arc<dyn Problem>> {
     const PAPER: &str = "ours, for arXiv:2312.08369";
     let listed: [(&str, &str, &str, usize, u64, Make); 7] = [
         (
@@ -179,13 +181,23 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         ),
     ];
     let problem = |(name, summary, source, horizon, budget, make)| {
-        Arc::new(SimulatorProblem::new(name, summary, source, horizon, budget, make)) as Arc<dyn Problem>
+        Arc::new(SimulatorProblem::new(name, summary, source, horizon, budget, make, more))
+            as Arc<dyn Problem>
     };
     listed.into_iter().map(problem).collect()
 }
 
 impl SimulatorProblem {
-    fn new(name: &str, summary: &str, source: &str, horizon: usize, budget: u64, make: Make) -> Self {
+    fn new(
+        name: &str,
+        summary: &str,
+        source: &str,
+        horizon: usize,
+        budget: u64,
+        make: Make,
+        more: &'static [Learners],
+    ) -> Self {
+        let learners: Vec<&Learners> = METHODS.iter().chain(more).collect();
         let metric = |name, direction, summary| Metric { name, unit: "", direction, summary };
         SimulatorProblem {
             card: ProblemCard {
@@ -207,7 +219,8 @@ impl SimulatorProblem {
                 source: source.to_owned(),
                 tags: vec!["tabular", "episodic", "simulator"],
             },
-            methods: Entry::cards(METHODS),
+            methods: learners.iter().map(|entry| (entry.card)()).collect(),
+            learners,
             horizon,
             make,
         }
@@ -215,7 +228,7 @@ impl SimulatorProblem {
 
     fn run(&self, spec: &RunSpec) -> Result<SimulatorRun> {
         let card = self.method(&spec.method)?;
-        let entry = Entry::find(METHODS, self, &spec.method)?;
+        let entry = Entry::find(self.learners.iter().copied(), self, &spec.method)?;
         let options = card.options.with(&[&spec.options])?;
         let budget = self.card.length(spec)?;
         SimulatorRun::start(spec, budget, (self.make)(spec.seed)?, self.horizon, entry, options)

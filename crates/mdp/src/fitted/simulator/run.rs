@@ -125,6 +125,7 @@ impl Run for SimulatorRun {
             self.episode()?;
         }
         let step = self.place.spent.min(self.budget);
+        self.learner.prepare_policy();
         let value = self.value(&self.policy());
         // Where nothing is to be had every policy is optimal.
         let optimality = if self.optimum == 0.0 { 1.0 } else { value / self.optimum };

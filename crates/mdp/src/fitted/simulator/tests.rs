@@ -180,7 +180,7 @@ fn every_regressor_gets_out_of_a_trap() {
         let kind = serde_json::to_value(kind).unwrap();
         let regressor = serde_json::json!({ "kind": kind, "trees": { "trees": 5, "min_split": 20 }, "network": { "epochs": 40 } });
         spec.options.insert("regressor".into(), regressor);
-        let problems = problems();
+        let problems = problems(&[]);
         let problem = problems.iter().find(|problem| problem.card().name == spec.problem).unwrap();
         let mut run: Box<dyn Run> = problem.start(&spec).unwrap();
         let mut trace = Trace::new();
