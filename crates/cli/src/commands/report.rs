@@ -132,8 +132,11 @@ fn methods_table(methods: &[MethodSummary], metric: &str) -> comfy_table::Table 
     table(&header, &[1, 2, 3, 4, 5], methods.iter().map(row).collect())
 }
 
-/// A probability of improvement with its interval, in percent.
+/// A probability of improvement with its interval, if there are runs enough for one, in percent.
 fn improvement(estimate: Estimate) -> String {
     let percent = |p: f64| format!("{:.0}", 100.0 * p);
+    if estimate.low.is_nan() {
+        return format!("{} %", percent(estimate.value));
+    }
     format!("{} % ({}–{})", percent(estimate.value), percent(estimate.low), percent(estimate.high))
 }

@@ -61,6 +61,12 @@ fn compare(
     let places = decimals([first.iqm, second.iqm, between.low, between.high]);
     let show = |value: f64| number(value, places);
     let values = format!("{} against {}{unit}", show(first.iqm), show(second.iqm));
+    if seeds < 2 && first.iqm == second.iqm {
+        return format!(
+            "{} and {} scored the same ({metric} {values}), with a single seed each.",
+            first.name, second.name
+        );
+    }
     if seeds < 2 {
         return format!(
             "{} scored better than {} ({metric} {values}), but with a single seed each that may be chance.",
