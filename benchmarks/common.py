@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -111,7 +112,10 @@ def versions(python, *packages):
 
 
 class Side:
-    """A process that answers requests; `cores` pins it to so many."""
+    """A process that answers requests; `cores` pins it to so many.
+
+    It is stopped while it has none: threads of a library that wait for work by spinning would take the others' time.
+    """
 
     def __init__(self, name, words, cores=None):
         self.name = name
@@ -119,12 +123,15 @@ class Side:
         if cores is not None:
             words = ["taskset", "-c", f"0-{cores - 1}", *words]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process.send_signal(signal.SIGSTOP)
 
     def ask(self, **request):
         """The reply to a request."""
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
+        self.process.send_signal(signal.SIGSTOP)
         if not line:
             raise SystemExit(f"{self.name} has ended while it worked on {request}")
         reply = json.loads(line)
@@ -134,6 +141,7 @@ class Side:
 
     def close(self):
         """Lets the process end."""
+        self.process.send_signal(signal.SIGCONT)
         self.process.stdin.close()
         self.process.wait()
 
