@@ -6,6 +6,7 @@ rounds is reported, and as ratio the median of the rounds' ratios.
 """
 
 import argparse
+import atexit
 import datetime
 import json
 import os
@@ -124,6 +125,8 @@ class Side:
             words = ["taskset", "-c", f"0-{cores - 1}", *words]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.process.send_signal(signal.SIGSTOP)
+        # However the script ends, a process that goes on sees the end of its input; one that is stopped would stay.
+        atexit.register(self.process.send_signal, signal.SIGCONT)
 
     def ask(self, **request):
         """The reply to a request."""
