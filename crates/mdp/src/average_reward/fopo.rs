@@ -107,11 +107,7 @@ impl Agent for Fopo {
         if information >= *log_determinant + std::f64::consts::LN_2 {
             *log_determinant = information;
             let found = most_rewarding(class, sums, options.beta, hypothesis, options.restarts, restarts);
-            // With a ridge and a step the sums can be factored; should rounding say otherwise, the hypothesis stays.
-            if let Ok(found) = found {
-                *switches += u64::from(found.policy != hypothesis.policy);
-                *hypothesis = found;
-            }
+            *switches += hypothesis.renew(found);
         }
     }
 

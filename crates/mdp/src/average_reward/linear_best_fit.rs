@@ -102,11 +102,7 @@ impl Agent for LinearBestFit {
         class.add(sums, state, action, reward, next);
         if sums.steps() >= *due {
             *due = sums.steps() + sums.steps().div_ceil(100);
-            // With a ridge and a step the sums can be factored; should rounding say otherwise, the hypothesis stays.
-            if let Ok(found) = best_fitting(class, sums, hypothesis) {
-                *switches += u64::from(found.policy != hypothesis.policy);
-                *hypothesis = found;
-            }
+            *switches += hypothesis.renew(best_fitting(class, sums, hypothesis));
         }
     }
 

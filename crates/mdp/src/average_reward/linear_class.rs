@@ -45,6 +45,17 @@ pub struct LinearHypothesis {
     pub policy: Vec<usize>,
 }
 
+impl LinearHypothesis {
+    /// Becomes what was found instead and tells whether that changes the policy, as 1 or 0. With a ridge and a step the sums can be
+    /// factored; should rounding say otherwise, the hypothesis stays.
+    pub fn renew(&mut self, found: Result<LinearHypothesis>) -> u64 {
+        let Ok(found) = found else { return 0 };
+        let switches = u64::from(found.policy != self.policy);
+        *self = found;
+        switches
+    }
+}
+
 /// What is known of the class before the first step.
 #[derive(Debug, Clone)]
 pub struct LinearClass {

@@ -128,10 +128,7 @@ impl Agent for LinearLoop {
         *excess = class.excess(sums, &gram, hypothesis);
         if options.updates == Updates::EveryStep || *excess >= 3.0 * options.beta {
             let found = most_rewarding(class, sums, options.beta, hypothesis, options.restarts, restarts);
-            if let Ok(found) = found {
-                *switches += u64::from(found.policy != hypothesis.policy);
-                *hypothesis = found;
-            }
+            *switches += hypothesis.renew(found);
         }
     }
 
