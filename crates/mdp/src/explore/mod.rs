@@ -64,7 +64,8 @@ impl Setting {
 
 /// The role: plan, act, observe.
 pub trait Explorer: Send {
-    /// Plans the next episode; fills `policy`, `[H, S]`, with the action of every stage and state.
+    /// Plans the next episode; fills `policy`, `[H, S]`, with the action of every stage and state. It holds the plan before, so that
+    /// only what has changed need be written.
     fn plan(&mut self, policy: &mut [usize]);
 
     /// Takes in one step: at stage `stage` (from 0), `action` led from `state` to `next`.

@@ -17,9 +17,9 @@ pub struct Stages {
     pub q: Vec<f64>,
     /// V_h(s), `[H + 1, S]`; the last stage is 0.
     v: Vec<f64>,
-    /// The greedy actions, `[H, S]`, once they have been asked for: an episode changes few.
+    /// Rows (h, s) renewed since the greedy actions were asked for last, once they have been: an episode changes few.
     #[serde(skip)]
-    greedy: Vec<usize>,
+    renewed: Option<Vec<usize>>,
 }
 
 impl Stages {
@@ -37,7 +37,7 @@ impl Stages {
             reward,
             q: fill(states * actions).collect(),
             v: fill(states).chain(std::iter::repeat_n(0.0, states)).collect(),
-            greedy: Vec::new(),
+            renewed: None,
         }
     }
 
@@ -63,22 +63,27 @@ impl Stages {
 
     /// V_h(s) ← min(ceiling, max_a Q_h(s, a)).
     pub fn renew(&mut self, stage: usize, state: usize) {
-        let row = &self.q[self.index(stage, state, 0)..][..self.actions];
-        let (action, greatest) = maximum(row.iter().copied());
-        if let Some(greedy) = self.greedy.get_mut(stage * self.states + state) {
-            *greedy = action;
+        if let Some(renewed) = &mut self.renewed {
+            renewed.push(stage * self.states + state);
         }
+        let row = &self.q[self.index(stage, state, 0)..][..self.actions];
+        let (_, greatest) = maximum(row.iter().copied());
         self.set_value(stage, state, greatest.min(self.ceiling(stage)));
     }
 
-    /// Fills `policy`, `[H, S]`, with the greedy actions; the first of equals. For methods that renew every state whose Q they change.
+    /// Fills `policy`, `[H, S]`, with the greedy actions; the first of equals. `policy` holds what the last call left. For methods
+    /// that renew every state whose Q they change.
     pub fn greedy(&mut self, policy: &mut [usize]) {
-        if self.greedy.is_empty() {
-            let mut greedy = vec![0; policy.len()];
-            self.greedy_anew(&mut greedy);
-            self.greedy = greedy;
+        match &mut self.renewed {
+            None => self.greedy_anew(policy),
+            Some(renewed) => {
+                for row in renewed.drain(..) {
+                    let values = &self.q[row * self.actions..][..self.actions];
+                    policy[row] = maximum(values.iter().copied()).0;
+                }
+            }
         }
-        policy.copy_from_slice(&self.greedy);
+        self.renewed.get_or_insert_default();
     }
 
     /// The same, looking at all of Q: for methods that change it everywhere.
