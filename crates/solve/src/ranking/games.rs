@@ -98,81 +98,72 @@ pub struct Games {
     venues: Vec<i8>,
 }
 
+/// All games of two players at one venue, told from the side of the smaller number.
 #[derive(Clone, Copy)]
-struct Entry {
-    player: u32,
-    opponent: u32,
+struct Meeting {
+    first: u32,
+    second: u32,
+    venue: i8,
     own: f64,
     other: f64,
     ties: f64,
-    venue: i8,
 }
 
 impl Games {
-    /// Sorts games into rows, in time proportional to their number.
+    /// Sorts games into rows.
     ///
     /// # Errors
-    /// A player out of range or against itself, a weight that is not positive and finite.
+    /// A player out of range or against itself, a weight that is not positive and finite; more than 2³² games.
     pub fn new(players: usize, games: &[Game]) -> Result<Self> {
-        let mut entries = Vec::with_capacity(2 * games.len());
         for (index, game) in games.iter().enumerate() {
-            let Game { winner, loser, weight, is_tie, home } = *game;
-            let wrong = |problem: &str| Err(Error::Usage(format!("game {index}: {problem}")));
-            if winner as usize >= players || loser as usize >= players {
-                return wrong(&format!("players {winner} and {loser} of {players}, counted from 0"));
-            }
-            if winner == loser {
-                return wrong(&format!("player {winner} against itself"));
-            }
-            if !(weight > 0.0 && weight.is_finite()) {
-                return wrong(&format!("its weight must be positive and finite; got {weight}"));
-            }
-            let venue = home.map_or(0, |home| if home == Home::Winner { 1 } else { -1 });
-            let (own, other, ties) =
-                if is_tie { (weight / 2.0, weight / 2.0, weight) } else { (weight, 0.0, 0.0) };
-            entries.push(Entry { player: winner, opponent: loser, own, other, ties, venue });
-            entries.push(Entry {
-                player: loser,
-                opponent: winner,
-                own: other,
-                other: own,
-                ties,
-                venue: -venue,
-            });
+            check(index, game, players)?;
         }
-        // Stable counting sorts, the last key first.
-        let mut spare = entries.clone();
-        if games.iter().any(|game| game.home.is_some()) {
-            counting_sort(&mut entries, &mut spare, 3, |entry| (entry.venue + 1) as usize);
+        if u32::try_from(games.len()).is_err() {
+            return Err(Error::Usage(format!("{} games; at most 2^32 can be ranked at once", games.len())));
         }
-        counting_sort(&mut entries, &mut spare, players, |entry| entry.opponent as usize);
-        let mut offsets = counting_sort(&mut entries, &mut spare, players, |entry| entry.player as usize);
-        drop(spare);
-        let key = |entry: &Entry| (entry.player, entry.opponent, entry.venue);
-        let mut merged: Vec<Entry> = Vec::with_capacity(entries.len());
-        offsets.fill(0);
-        for entry in entries {
-            match merged.last_mut().filter(|last| key(last) == key(&entry)) {
-                Some(last) => {
-                    last.own += entry.own;
-                    last.other += entry.other;
-                    last.ties += entry.ties;
-                }
-                None => {
-                    offsets[entry.player as usize + 1] += 1;
-                    merged.push(entry);
-                }
-            }
+        let meetings = meetings(players, games);
+        // A row begins with the smaller numbers, for whom this player is the second; both parts come in the order of the meetings.
+        let mut ends = vec![0; players + 1];
+        let mut seconds = vec![0; players];
+        for meeting in &meetings {
+            ends[meeting.first as usize + 1] += 1;
+            ends[meeting.second as usize + 1] += 1;
+            seconds[meeting.second as usize] += 1;
         }
-        (0..players).for_each(|player| offsets[player + 1] += offsets[player]);
-        Ok(Games {
+        (0..players).for_each(|player| ends[player + 1] += ends[player]);
+        let offsets = ends;
+        let mut as_second = offsets[..players].to_vec();
+        let mut as_first: Vec<usize> =
+            as_second.iter().zip(&seconds).map(|(start, count)| start + count).collect();
+        let entries = offsets[players];
+        let mut sorted = Games {
             offsets,
-            opponents: merged.iter().map(|entry| entry.opponent).collect(),
-            own: merged.iter().map(|entry| entry.own).collect(),
-            other: merged.iter().map(|entry| entry.other).collect(),
-            ties: merged.iter().map(|entry| entry.ties).collect(),
-            venues: merged.iter().map(|entry| entry.venue).collect(),
-        })
+            opponents: vec![0; entries],
+            own: vec![0.0; entries],
+            other: vec![0.0; entries],
+            ties: vec![0.0; entries],
+            venues: vec![0; entries],
+        };
+        for pair in meetings.chunk_by(|a, b| (a.first, a.second) == (b.first, b.second)) {
+            let (first, second) = (pair[0].first as usize, pair[0].second as usize);
+            for (k, meeting) in pair.iter().enumerate() {
+                let Meeting { first: i, second: j, venue, own, other, ties } = *meeting;
+                sorted.set(as_first[first] + k, (j, venue, own, other, ties));
+                // Seen from the other side, venues come in the opposite order.
+                sorted.set(as_second[second] + pair.len() - 1 - k, (i, -venue, other, own, ties));
+            }
+            as_first[first] += pair.len();
+            as_second[second] += pair.len();
+        }
+        Ok(sorted)
+    }
+
+    fn set(&mut self, at: usize, (opponent, venue, own, other, ties): (u32, i8, f64, f64, f64)) {
+        self.opponents[at] = opponent;
+        self.venues[at] = venue;
+        self.own[at] = own;
+        self.other[at] = other;
+        self.ties[at] = ties;
     }
 
     /// The number of players.
@@ -216,24 +207,61 @@ impl Games {
     }
 }
 
-/// Sorts by a key below `keys` and returns where each key begins, and the end.
-fn counting_sort(
-    entries: &mut Vec<Entry>,
-    spare: &mut Vec<Entry>,
-    keys: usize,
-    key: impl Fn(&Entry) -> usize,
-) -> Vec<usize> {
-    let mut starts = vec![0; keys + 1];
-    entries.iter().for_each(|entry| starts[key(entry) + 1] += 1);
-    (0..keys).for_each(|k| starts[k + 1] += starts[k]);
+fn check(index: usize, game: &Game, players: usize) -> Result<()> {
+    let Game { winner, loser, weight, .. } = *game;
+    let wrong = |problem: &str| Err(Error::Usage(format!("game {index}: {problem}")));
+    if winner as usize >= players || loser as usize >= players {
+        return wrong(&format!("players {winner} and {loser} of {players}, counted from 0"));
+    }
+    if winner == loser {
+        return wrong(&format!("player {winner} against itself"));
+    }
+    if !(weight > 0.0 && weight.is_finite()) {
+        return wrong(&format!("its weight must be positive and finite; got {weight}"));
+    }
+    Ok(())
+}
+
+/// Games alike added up, by first player, second player and venue.
+fn meetings(players: usize, games: &[Game]) -> Vec<Meeting> {
+    // Only numbers are sorted: by first player at once, then a row at a time by second player and place in the list.
+    let first = |game: &Game| game.winner.min(game.loser) as usize;
+    let mut starts = vec![0; players + 1];
+    games.iter().for_each(|game| starts[first(game) + 1] += 1);
+    (0..players).for_each(|player| starts[player + 1] += starts[player]);
     let mut next = starts.clone();
-    for entry in entries.iter() {
-        let place = &mut next[key(entry)];
-        spare[*place] = *entry;
+    let mut keys = vec![0_u64; games.len()];
+    for (index, game) in games.iter().enumerate() {
+        let place = &mut next[first(game)];
+        keys[*place] = u64::from(game.winner.max(game.loser)) << 32 | index as u64;
         *place += 1;
     }
-    std::mem::swap(entries, spare);
-    starts
+    let mut meetings = Vec::with_capacity(games.len());
+    for player in 0..players {
+        let row = &mut keys[starts[player]..starts[player + 1]];
+        row.sort_unstable();
+        for pair in row.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let mut venues: [Option<Meeting>; 3] = [None; 3];
+            for key in pair {
+                let Game { winner, loser, weight, is_tie, home } = games[*key as u32 as usize];
+                let sign = if winner < loser { 1 } else { -1 };
+                let venue = home.map_or(0, |home| if home == Home::Winner { sign } else { -sign });
+                let (own, other, ties) = match is_tie {
+                    true => (weight / 2.0, weight / 2.0, weight),
+                    false if winner < loser => (weight, 0.0, 0.0),
+                    false => (0.0, weight, 0.0),
+                };
+                let (first, second) = (winner.min(loser), winner.max(loser));
+                let none = Meeting { first, second, venue, own: 0.0, other: 0.0, ties: 0.0 };
+                let meeting = venues[(venue + 1) as usize].get_or_insert(none);
+                meeting.own += own;
+                meeting.other += other;
+                meeting.ties += ties;
+            }
+            meetings.extend(venues.into_iter().flatten());
+        }
+    }
+    meetings
 }
 
 /// Numbers of one difference d of log strengths, free of overflow.
