@@ -480,14 +480,9 @@ impl CausalTransformer {
             };
             let rotary = self.rotary(graph, at);
             cache.lengths.iter_mut().for_each(|length| *length += 1);
+            let KvCache { layers, lengths } = cache;
             let hidden = self.blocks(graph, params, x, rotary, None, &mut |layer, [q, k, v]| {
-                let width = k.shape()[1];
-                #[allow(clippy::needless_range_loop)] // the index runs over three arrays at once
-                for b in 0..batch {
-                    let range = b * width..(b + 1) * width;
-                    cache.layers[layer].put(b, at[b], &k.data()[range.clone()], &v.data()[range]);
-                }
-                q.attend_cached(&cache.layers[layer], &cache.lengths)
+                q.attend_next([k, v], &mut layers[layer], lengths)
             });
             self.logits(graph, params, hidden)
         })

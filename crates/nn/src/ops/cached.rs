@@ -34,14 +34,9 @@ impl<F: Float> CachedLayer<F> {
             self.batch,
             self.capacity
         );
-        for h in 0..self.heads {
-            let start = (b * self.heads + h) * self.width * self.capacity;
-            let range = h * self.width..(h + 1) * self.width;
-            for (d, &key) in keys[range.clone()].iter().enumerate() {
-                self.keys[start + (t / CHUNK * self.width + d) * CHUNK + t % CHUNK] = key;
-            }
-            self.values[start + t * self.width..][..self.width].copy_from_slice(&values[range]);
-        }
+        let size = self.heads * self.width * self.capacity;
+        let row = b * size..(b + 1) * size;
+        put_in_row(self.width, t, [keys, values], [&mut self.keys[row.clone()], &mut self.values[row]]);
     }
 
     /// Keeps these batch rows only, in this order.
@@ -55,28 +50,48 @@ impl<F: Float> CachedLayer<F> {
 }
 
 impl<'g, F: Float> Tensor<'g, F> {
-    /// Attention of one query per batch row, `[B, heads * D]`, to the first `lengths[b]` kept positions. Not recorded.
-    pub(crate) fn attend_cached(self, cache: &CachedLayer<F>, lengths: &[usize]) -> Self {
-        let (core, all) = (self.core, self.shape[1]);
-        let (width, capacity) = (cache.width, cache.capacity);
+    /// Keeps the keys and values `[B, kv_heads * D]` of one more position of every batch row, which now has `lengths[b]`, and returns the
+    /// attention of one query per row, `[B, heads * D]`, to all its positions. Not recorded.
+    pub(crate) fn attend_next(
+        self,
+        [k, v]: [Self; 2],
+        cache: &mut CachedLayer<F>,
+        lengths: &[usize],
+    ) -> Self {
+        let (core, all, kept) = (self.core, self.shape[1], k.shape[1]);
+        let (width, capacity, kv_heads) = (cache.width, cache.capacity, cache.heads);
         let heads = all / width;
-        let group = heads / cache.heads;
-        assert_eq!(lengths.len(), self.shape[0], "attend_cached: one length (left) for every row (right)");
+        let group = heads / kv_heads;
+        assert_eq!(lengths.len(), self.shape[0], "attend_next: one length (left) for every row (right)");
+        assert_eq!(
+            cache.batch, self.shape[0],
+            "attend_next: a row of the cache (left) for every row (right)"
+        );
         assert!(lengths.iter().all(|&n| n >= 1 && n <= capacity));
         let out = core.buffer(self.len());
         let parts = Parts::new(out);
+        let size = kv_heads * width * capacity;
+        let (keys, values) = (Parts::new(&mut cache.keys), Parts::new(&mut cache.values));
         let scratch = Parts::new(core.buffer(core.pool.threads() * capacity));
         core.pool.run_with_thread(lengths.len(), |b, thread| {
-            // SAFETY: a thread's own scratch, and a row's own outputs.
-            let (scores, out) =
-                unsafe { (scratch.part(thread * capacity, capacity), parts.part(b * all, all)) };
+            // SAFETY: a thread's own scratch, and a row's own outputs, keys and values.
+            let (scores, out, keys, values) = unsafe {
+                (
+                    scratch.part(thread * capacity, capacity),
+                    parts.part(b * all, all),
+                    keys.part(b * size, size),
+                    values.part(b * size, size),
+                )
+            };
+            let own = b * kept..(b + 1) * kept;
+            put_in_row(width, lengths[b] - 1, [&k.data[own.clone()], &v.data[own]], [keys, values]);
             for h in 0..heads {
-                let start = (b * cache.heads + h / group) * width * capacity;
+                let start = h / group * width * capacity;
                 let range = h * width..(h + 1) * width;
                 attend_one(
                     &self.data[b * all..][range.clone()],
-                    &cache.keys[start..start + width * capacity],
-                    &cache.values[start..start + width * capacity],
+                    &keys[start..start + width * capacity],
+                    &values[start..start + width * capacity],
                     lengths[b],
                     scores,
                     &mut out[range],
@@ -84,6 +99,25 @@ impl<'g, F: Float> Tensor<'g, F> {
             }
         });
         core.unrecorded(out, self.shape)
+    }
+}
+
+/// Writes keys and values `[heads * D]` to position `t` of a batch row's own.
+fn put_in_row<F: Float>(
+    width: usize,
+    t: usize,
+    [keys, values]: [&[F]; 2],
+    [kept_keys, kept_values]: [&mut [F]; 2],
+) {
+    let heads = keys.len() / width;
+    let size = kept_keys.len() / heads;
+    for h in 0..heads {
+        let range = h * width..(h + 1) * width;
+        let chunk = &mut kept_keys[h * size + t / CHUNK * width * CHUNK..][..width * CHUNK];
+        for (row, &key) in chunk.chunks_exact_mut(CHUNK).zip(&keys[range.clone()]) {
+            row[t % CHUNK] = key;
+        }
+        kept_values[h * size + t * width..][..width].copy_from_slice(&values[range]);
     }
 }
 
