@@ -35,7 +35,7 @@ def main():
     exact = {end: scipy.ask(method="Radau", relative=1e-12, absolute=1e-18, end=end, seconds=0)["values"] for end in ENDS}
     common.note("passes over a finite sum")
     passes = common.seconds(common.interleave(options.rounds, {
-        name: lambda _, n=name: quire.ask(work=n, **seconds) for name in ("pass", "pass sgd", "pass svrg", "copy")}))
+        name: lambda _, n=name: quire.ask(work=n, **seconds) for name in ("pass", "pass sgd", "pass svrg", "pass sparse", "pass sparse sgd", "copy")}))
     common.note("feedforward sweeps")
     sweeps = common.interleave(options.rounds, {
         "in order": lambda _: quire.ask(work="feedforward", **seconds),
@@ -66,8 +66,10 @@ def report(robertson, exact, passes, sweeps):
         lines += [common.table([f"to time {end:g}", "time", "steps", "error", "time / Quire's order 3"], rows), ""]
     rate = {name: 1e-9 / statistics.median(t) for name, t in passes.items()}
     names = {"pass": "a full gradient", "pass sgd": "SGD, 64 shuffled rows a step", "pass svrg": "SVRG, 64 rows a step, two gradients each"}
-    lines += ["Passes over logistic regression on 200,000 dense rows of 100 numbers in double precision, 160 MB, one thread. A row is read once for its "
-              "product and once more, from the cache, for its part of the gradient.", "",
+    names |= {"pass sparse": "a full gradient, sparse", "pass sparse sgd": "SGD, 64 shuffled rows a step, sparse"}
+    lines += ["Passes over logistic regression on 200,000 dense rows of 100 numbers in double precision, 160 MB, and on as many sparse rows with 75 of 10,000 "
+              "numbers, 180 MB with their places; one thread. A row is read once for its product and once more, from the cache, for its part of the gradient. A "
+              "step of SGD moves all parameters, which for 64 sparse rows is more memory than the rows are.", "",
               common.table(["", "bytes of the rows", "of copying memory"], [
                   [title, f"{rate[name]:.1f} GB/s", f"{rate[name] / rate['copy']:.0%}"] for name, title in names.items()]),
               "", f"Copying memory moves {rate['copy']:.1f} GB/s, reads and writes counted.", ""]

@@ -23,17 +23,27 @@ pub fn works() -> Vec<Work> {
         Work {
             name: "pass",
             summary: "a full gradient of logistic regression on 200,000 rows of 100 numbers: a byte of the rows",
-            run: |request| pass(request, None),
+            run: |request| pass(request, None, Rows::Dense),
         },
         Work {
             name: "pass sgd",
             summary: "the same by steps of 64 shuffled rows",
-            run: |request| pass(request, Some("shuffling-sgd")),
+            run: |request| pass(request, Some("shuffling-sgd"), Rows::Dense),
         },
         Work {
             name: "pass svrg",
             summary: "the same by corrected steps, which need two gradients of every row that they read",
-            run: |request| pass(request, Some("svrg")),
+            run: |request| pass(request, Some("svrg"), Rows::Dense),
+        },
+        Work {
+            name: "pass sparse",
+            summary: "a full gradient on 200,000 rows of 10,000 numbers, 75 of them not 0: a byte of the rows",
+            run: |request| pass(request, None, Rows::Sparse),
+        },
+        Work {
+            name: "pass sparse sgd",
+            summary: "the same by steps of 64 shuffled rows, each of which moves all 10,000 parameters",
+            run: |request| pass(request, Some("shuffling-sgd"), Rows::Sparse),
         },
         Work {
             name: "feedforward",
@@ -75,18 +85,30 @@ fn robertson(request: &Request) -> Result<Value> {
     Ok(reply)
 }
 
-fn pass(request: &Request, method: Option<&str>) -> Result<Value> {
-    const WIDTH: usize = 100;
+/// How the rows of a sum are kept.
+enum Rows {
+    /// 100 numbers each.
+    Dense,
+    /// 75 of 10,000 numbers each, with their places.
+    Sparse,
+}
+
+fn pass(request: &Request, method: Option<&str>, kept: Rows) -> Result<Value> {
     let rows = if request.repetitions.is_some() { 2_000 } else { 200_000 };
-    let sum = Logistic::draw([rows, WIDTH], 0.1, 1e-3, &mut Seeds::new(1).stream("rows"));
-    let bytes = rows * WIDTH * 8;
+    let rng = &mut Seeds::new(1).stream("rows");
+    let (sum, width, bytes) = match kept {
+        Rows::Dense => (Logistic::draw([rows, 100], 0.1, 1e-3, rng), 100, rows * 100 * 8),
+        Rows::Sparse => {
+            (Logistic::draw_sparse([rows, 10_000], 0.0075, 1e-3, rng), 10_000, rows * 75 * (8 + 4))
+        }
+    };
     let Some(name) = method else {
-        let (x, all) = (vec![0.01; WIDTH], (0..rows).collect::<Vec<_>>());
-        let mut gradient = vec![0.0; WIDTH];
+        let (x, all) = (vec![0.01; width], (0..rows).collect::<Vec<_>>());
+        let mut gradient = vec![0.0; width];
         return Ok(request.time(bytes, || sum.gradient(&x, &all, black_box(&mut gradient))));
     };
     let entry = finite_sum::METHODS.iter().find(|entry| entry.name == name).ok_or_else(|| unknown(name))?;
-    let task = Task { sum: Box::new(sum), start: vec![0.0; WIDTH], seeds: Seeds::new(1) };
+    let task = Task { sum: Box::new(sum), start: vec![0.0; width], seeds: Seeds::new(1) };
     let (set, gradients_of_a_row) = match name {
         "svrg" => (json!({ "batch_size": 64 }), 2),
         _ => (json!({ "batch_size": 64, "order": "random-reshuffling" }), 1),
