@@ -19,6 +19,26 @@ SETTINGS = {
     ),
     "sac": dict(work="sac", threads=1, title="SAC, RL-Zoo: 256-256, batch 256, an update every step", peers=["sb3", "sbx"]),
 }
+# Multiplications with weights that an update needs for a row of its batch: forward, for the gradient of the weights, and for that of
+# the layer below, which the first layer does not need.
+def trained(sizes):
+    pairs = [a * b for a, b in zip(sizes, sizes[1:])]
+    return 3 * sum(pairs) - pairs[0]
+
+
+def forward(sizes):
+    return sum(a * b for a, b in zip(sizes, sizes[1:]))
+
+
+Q, CRITIC, ACTOR = [4, 256, 256, 2], [4, 256, 256, 1], [3, 256, 256, 2]
+# Updates of a whole run, rows of a batch, multiplications a row.
+DQN_WORK = lambda steps: (max(0, steps // 256 - 1000 // 256) * 128, 64, forward(Q) + trained(Q))
+SAC_WORK = lambda steps: (
+    max(0, steps - 100), 256,
+    # Targets; two critics; the actor through both critics.
+    forward(ACTOR) + 2 * forward(CRITIC) + 2 * trained(CRITIC) + trained(ACTOR) + 4 * forward(CRITIC),
+)
+PRODUCTS = {"dqn": DQN_WORK, "sac": SAC_WORK}
 TARGETS = {("dqn", "sb3"): 10, ("dqn", "sbx"): 3, ("dqn", "rlox"): 3, ("sac", "sb3"): 4, ("sac", "sbx"): 1.5}
 
 
@@ -36,10 +56,12 @@ def main():
     for name, setting in SETTINGS.items():
         if name in options.only:
             replies[name] = measure(options, name, setting, quire, sides)
+    common.note("sgemm")
+    product = min(quire.ask(work="sgemm", threads=1, seconds=options.seconds)["seconds"] for _ in range(options.rounds))
     for side in (quire, *sides.values()):
         side.close()
     seeds = ten_seeds(options) if "seeds" in options.only else None
-    text = report(options, replies, seeds)
+    text = report(options, replies, seeds, 2 * 1024**3 / product)
     packages = common.versions(python, "stable-baselines3", "sbx-rl", "rlox", "torch", "jax", "gymnasium")
     data = {name: {side: [thin(r) for r in rounds] for side, rounds in sides.items()} for name, sides in replies.items()}
     common.record(options, "learners", "Learners", text, packages, {**data, "ten seeds": seeds}, load)
@@ -97,8 +119,8 @@ def ten_seeds(options):
     return common.seconds(common.interleave(options.rounds, {"one": lambda _: run("1", "1"), "ten": lambda _: run("10", "2")}))
 
 
-def report(options, replies, seeds):
-    """The section's text."""
+def report(options, replies, seeds, rate):
+    """The section's text; `rate` is that of sgemm on one thread, FLOP/s."""
     lines = [
         f"DQN on CartPole-v1 ({options.dqn_steps:,} steps), SAC on Pendulum-v1 ({options.sac_steps:,} steps), the same "
         "hyper-parameters on every side, one run a seed, everybody on one thread. "
@@ -125,6 +147,12 @@ def report(options, replies, seeds):
             if (name, side) in TARGETS:
                 value = common.ratio(times, side, "quire")
                 lines.append(f"- at least {TARGETS[name, side]} x faster than {side}: {common.verdict(value, TARGETS[name, side])}.")
+        if name in PRODUCTS:
+            updates, height, each = PRODUCTS[name](steps)
+            limit, own = 2 * updates * height * each / rate, statistics.median(times["quire"]) * steps
+            most = ", ".join(f"{statistics.median(times[side]) * steps / limit:.1f} x {side}" for side in setting["peers"])
+            lines.append(f"- The products of its {updates:,} updates alone need {limit:.1f} s at the rate of Quire's own sgemm on one thread "
+                         f"({rate / 1e9:.0f} GFLOP/s), {limit / own:.0%} of its time: nothing that multiplies at this rate can be faster than {most}.")
         lines.append("")
     if seeds:
         value = common.ratio(seeds, "ten", "one")
