@@ -229,9 +229,10 @@ fn tell(solved: &Solved) {
             "rewards that a planner has to look ahead",
         );
         let covering = &episodic.covering_length;
+        let whole = |episodes: f64| if episodes < 1e15 { count(episodes as u64) } else { number(episodes) };
         let shown = match (covering.at_least, covering.at_most) {
-            (low, high) if low == high => number(low),
-            (low, high) => format!("{} to {}", number(low), number(high)),
+            (low, high) if low == high => whole(low),
+            (low, high) => format!("{} to {}", whole(low), whole(high)),
         };
         let about = format!(
             "random episodes until all {} choices within reach have been tried, with probability 1/2",
