@@ -39,9 +39,17 @@ fn a_model_is_solved() {
         (&2.into(), &2.into())
     );
     assert!(close(&solved["episodic"]["effective_horizon"], 4.643856));
+    // Both choices at the start have probability 1/2 an episode, those behind the second 1/4: (3/4)^3 is below 1/2, and
+    // 2 (1/2)^n + 2 (3/4)^n first is at n = 6.
+    let covering = &solved["episodic"]["covering_length"];
+    assert!(close(&covering["at_least"], 3.0) && close(&covering["at_most"], 6.0));
+    assert!(close(&covering["simple_bound"], 12.0_f64.ln() / 0.25) && covering["pairs"] == 4);
     let text = succeed(out.path(), &["solve-mdp", path]);
     assert!(
-        text.contains("effective horizon") && text.contains("4.64") && !text.contains("robust"),
+        text.contains("effective horizon")
+            && text.contains("3 to 6")
+            && text.contains("4.64")
+            && !text.contains("robust"),
         "{text}"
     );
 }

@@ -75,14 +75,17 @@ pub enum Actions {
     Discrete,
     /// Real vectors.
     Continuous,
+    /// Either.
+    Any,
 }
 
 impl Actions {
     /// True if a method of this kind can act in `space`.
     pub fn suits(self, space: &Space) -> bool {
-        match space {
-            Space::Discrete { .. } => self == Actions::Discrete,
-            Space::Box { .. } => self == Actions::Continuous,
+        match self {
+            Actions::Discrete => matches!(space, Space::Discrete { .. }),
+            Actions::Continuous => matches!(space, Space::Box { .. }),
+            Actions::Any => true,
         }
     }
 }

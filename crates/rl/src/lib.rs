@@ -3,8 +3,8 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`agent`] | the role: [`agent::Agent`] acts, observes, learns; [`agent::Learner`] makes it from typed options |
-//! | [`value`] | family: value-based learners of discrete actions (`dqn`, `double-dqn`, `adam-lmcdqn`) |
-//! | [`actor_critic`] | family: off-policy actor-critic learners of continuous actions (`redq`, `sac`) |
+//! | [`value`] | family: value-based learners of discrete actions (`dqn`, `double-dqn`, `md-dqn`, `adam-lmcdqn`) |
+//! | [`actor_critic`] | family: actor-critic learners (`redq`, `sac`, `ppo`) |
 //! | [`estimation`] | family: estimators of a maximum, where every error can be computed |
 //! | [`online`] | the run: learn in an environment, be examined in another |
 //! | [`replay`] | experience replay |

@@ -9,13 +9,14 @@ use quire_env::Space;
 use quire_mdp::fitted::simulator::{self, Learner, Setting, Step, entry};
 use serde::{Deserialize, Serialize};
 
+use crate::actor_critic::ppo::Ppo;
 use crate::agent::{self, Task};
 use crate::replay::Transition;
 use crate::value::{double_dqn::DoubleDqn, dqn::Dqn};
 
 /// The learners that join those of the role.
 pub const METHODS: &[Entry<simulator::Make>] =
-    &[entry::<InSimulator<Dqn>>(), entry::<InSimulator<DoubleDqn>>()];
+    &[entry::<InSimulator<Dqn>>(), entry::<InSimulator<DoubleDqn>>(), entry::<InSimulator<Ppo>>()];
 
 /// The learner `L` in a simulator.
 pub struct InSimulator<L> {

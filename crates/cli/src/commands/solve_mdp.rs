@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use quire::mdp::file;
 use quire::mdp::finite::FiniteMdp;
 use quire::mdp::solve::{
-    EffectiveHorizon, effective_horizon, relative_value_iteration, risk_sensitive_value_iteration,
-    value_iteration,
+    CoveringLength, EffectiveHorizon, covering_length, effective_horizon, relative_value_iteration,
+    risk_sensitive_value_iteration, value_iteration,
 };
 use quire::mdp::worlds::sticky;
 use quire_core::{Error, Result};
@@ -69,6 +69,19 @@ struct Episodic {
     solvable_at: usize,
     effective_horizon: Option<f64>,
     planning_window: usize,
+    covering_length: Covering,
+}
+
+/// Episodes of random actions until everything that they can reach has been tried, with probability 1/2.
+#[derive(Serialize)]
+struct Covering {
+    at_least: f64,
+    at_most: f64,
+    /// The bound of arXiv:2304.09853.
+    simple_bound: f64,
+    pairs: usize,
+    least_occupancy: f64,
+    least_visits: f64,
 }
 
 /// Runs the command.
@@ -130,7 +143,8 @@ pub fn run(args: &SolveMdp, global: &Global) -> Result<ExitCode> {
         discounted: discounted(None, plain),
         cautious: cautious.transpose()?,
         average,
-        episodic: horizon.map(|horizon| episodic(horizon, effective_horizon(mdp, horizon))),
+        episodic: horizon
+            .map(|horizon| episodic(horizon, effective_horizon(mdp, horizon), covering_length(mdp, horizon))),
     };
     if global.json {
         terminal::json(&solved)?;
@@ -149,7 +163,7 @@ fn expected(mdp: &FiniteMdp, values: &[f64]) -> f64 {
     mdp.start().iter().zip(values).map(|(p, value)| p * value).sum()
 }
 
-fn episodic(horizon: usize, found: EffectiveHorizon) -> Episodic {
+fn episodic(horizon: usize, found: EffectiveHorizon, covering: CoveringLength) -> Episodic {
     Episodic {
         horizon,
         optimal_return: found.optimal_return,
@@ -159,6 +173,14 @@ fn episodic(horizon: usize, found: EffectiveHorizon) -> Episodic {
         solvable_at: found.solvable_at,
         effective_horizon: Some(found.effective_horizon).filter(|horizon| horizon.is_finite()),
         planning_window: found.planning_window,
+        covering_length: Covering {
+            at_least: covering.at_least,
+            at_most: covering.at_most,
+            simple_bound: covering.simple_bound,
+            pairs: covering.pairs,
+            least_occupancy: covering.least_occupancy,
+            least_visits: covering.least_visits,
+        },
     }
 }
 
@@ -206,6 +228,17 @@ fn tell(solved: &Solved) {
             &episodic.planning_window.to_string(),
             "rewards that a planner has to look ahead",
         );
+        let covering = &episodic.covering_length;
+        let whole = |episodes: f64| if episodes < 1e15 { count(episodes as u64) } else { number(episodes) };
+        let shown = match (covering.at_least, covering.at_most) {
+            (low, high) if low == high => whole(low),
+            (low, high) => format!("{} to {}", whole(low), whole(high)),
+        };
+        let about = format!(
+            "random episodes until all {} choices within reach have been tried, with probability 1/2",
+            count(covering.pairs as u64)
+        );
+        line("covering length", &shown, &about);
     }
     let mut header = vec!["state", "action", "value"];
     if solved.cautious.is_some() {

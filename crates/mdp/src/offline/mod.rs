@@ -7,6 +7,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`pnlsvi`] | PNLSVI: regression weighted by estimated variances, minus a bonus |
+//! | [`vapvi`] | its linear rivals: VAPVI and LinPEVI-ADV+ |
 //! | [`pevi`] | the same idea without weights: PEVI, PFQL, and LSVI without a bonus |
 //! | [`classes`] | the function classes with their least-squares and bonus oracles |
 //! | [`log`](mod@log) | the log of episodes |
@@ -20,6 +21,7 @@ pub mod pevi;
 pub mod pnlsvi;
 pub mod problem;
 pub mod sources;
+pub mod vapvi;
 pub mod worlds;
 
 use std::sync::Arc;
@@ -90,8 +92,14 @@ const fn entry<M: Method>() -> Entry<Make> {
 }
 
 /// The methods of this family.
-pub const METHODS: &[Entry<Make>] =
-    &[entry::<pnlsvi::Pnlsvi>(), entry::<pevi::Pevi>(), entry::<pevi::Pfql>(), entry::<pevi::Lsvi>()];
+pub const METHODS: &[Entry<Make>] = &[
+    entry::<pnlsvi::Pnlsvi>(),
+    entry::<vapvi::Vapvi>(),
+    entry::<vapvi::LinPeviAdvPlus>(),
+    entry::<pevi::Pevi>(),
+    entry::<pevi::Pfql>(),
+    entry::<pevi::Lsvi>(),
+];
 
 impl Setting {
     /// The greatest return from a stage on, counted from 0: H - h, as rewards lie in [0, 1].

@@ -11,9 +11,8 @@
 //! where clip is to [0, H - h + 1], a function of a state is its maximum over actions, and the policy is greedy in f̂_h.
 //! Since the weights make the noise at most one, the radius β need not grow with H, as that of [`pevi`](super::pevi) does.
 //!
-//! With linear functions it is the linear method with an independent reference value and variance weights, LinPEVI-ADV+
-//! (Xiong et al. 2023, arXiv:2205.15512); VAPVI (Yin et al. 2022, arXiv:2203.05804) weights by the variance of V̂_{h+1}
-//! alone, which is the same where rewards are certain. There are no forms of their own for them here.
+//! With linear functions it is nearly LinPEVI-ADV+, the linear method with an independent reference value and variance weights;
+//! [`vapvi`](super::vapvi) has it and VAPVI, and says where they differ.
 //!
 //! Source: Q. Di, H. Zhao, J. He & Q. Gu, *Pessimistic nonlinear least-squares value iteration for offline reinforcement
 //! learning*, ICLR 2024, arXiv:2310.01380. There is no official code. The algorithm box is given from memory, in agreement

@@ -7,8 +7,10 @@ use super::classes::{Differentiable, FiniteClass, FunctionClass, Linear, Moment,
 use super::log::{Fold, Regression, Rewards};
 use super::pevi::{Lsvi, LsviOptions, Pevi, PeviOptions, Pfql};
 use super::pnlsvi::{Class, Pnlsvi, PnlsviOptions};
+use super::vapvi::{LinPeviAdvOptions, LinPeviAdvPlus, Vapvi, VapviOptions};
 use super::worlds::{behaviour, class_around, features, linear_model, sigmoid_model};
 use super::*;
+use crate::finite::FiniteMdp;
 use crate::staged::StagedMdp;
 use crate::worlds::garnet;
 
@@ -78,9 +80,9 @@ fn with_unit_variances_it_is_pevi_without_the_factor_of_the_horizon() {
     assert!(plan.q.iter().zip(&expected.q).all(|(a, b)| (a - b).abs() < 1e-12));
 }
 
-/// LinPEVI-ADV+ as its paper writes it: sums over samples, explicit inverses.
+/// PNLSVI with linear functions as its algorithm box writes it: sums over samples, explicit inverses.
 #[test]
-fn the_linear_form_is_linpevi_adv_plus() {
+fn the_linear_form_is_the_algorithm_box() {
     let linear = linear_model(20, 4).unwrap();
     let log = Log::record(&linear.mdp, &behaviour(), Rewards::Certain, 60, &mut rng("log"));
     let setting = setting(&linear.mdp, features());
@@ -127,6 +129,136 @@ fn the_linear_form_is_linpevi_adv_plus() {
             }
         }
         (later, crude) = best;
+    }
+}
+
+/// Where to start, a state that pays and one that does not, both hard to leave: next values vary by far more than 1.
+fn risky_log(episodes: usize) -> (StagedMdp, Log) {
+    let rows = vec![
+        vec![(1, 0.5), (2, 0.5)],
+        vec![(0, 0.7), (1, 0.3)],
+        vec![(0, 0.05), (1, 0.95)],
+        vec![(1, 0.8), (2, 0.2)],
+        vec![(0, 0.1), (2, 0.9)],
+        vec![(1, 0.05), (2, 0.95)],
+    ];
+    let rewards = vec![0.0, 0.2, 1.0, 0.9, 0.0, 0.1];
+    let stage = FiniteMdp::from_rows(3, 2, rows, rewards, vec![1.0, 0.0, 0.0]).unwrap();
+    let mdp = StagedMdp::new(vec![stage; 20]).unwrap();
+    let log = Log::record(&mdp, &[0.5; 6], Rewards::Certain, episodes, &mut rng("log"));
+    (mdp, log)
+}
+
+/// VAPVI and LinPEVI-ADV+ as their papers write them: sums over samples, explicit inverses.
+#[test]
+fn the_linear_rivals_are_their_algorithm_boxes() {
+    let episodes = 200;
+    let (mdp, log) = risky_log(episodes);
+    let values = normals(6 * 5, &mut rng("features"));
+    let setting = setting(&mdp, Features::new(5, values).unwrap());
+    let horizon = setting.horizon;
+    let phi = |state: usize, action: usize| DVector::from_row_slice(setting.features.of(state * 2 + action));
+    let ridge_fit = |samples: &[(DVector<f64>, f64, f64)]| {
+        let (mut gram, mut right) = (DMatrix::identity(5, 5), DVector::zeros(5));
+        for (x, variance, y) in samples {
+            gram += x * x.transpose() / *variance;
+            right += x * (y / variance);
+        }
+        let inverse = gram.try_inverse().unwrap();
+        (&inverse * right, inverse)
+    };
+    let (bonus, ridge) = (0.002, 1.0);
+    let radius = bonus * 5.0_f64.sqrt();
+    let norm = |x: &DVector<f64>, inverse: &DMatrix<f64>| (x.transpose() * inverse * x)[(0, 0)].sqrt();
+    for independent in [false, true] {
+        let plan = if independent {
+            LinPeviAdvPlus::new(&setting, LinPeviAdvOptions { bonus, ridge, variance_correction: 0.0 })
+                .unwrap()
+                .plan(&log, episodes)
+        } else {
+            let options = VapviOptions { bonus, ridge, lower_order: 1e-5 };
+            Vapvi::new(&setting, options).unwrap().plan(&log, episodes)
+        };
+        let plan = plan.unwrap();
+        // 10⁻⁵ H³ √d / K.
+        let penalty = if independent { 0.0 } else { 1e-5 * 8000.0 * 5.0_f64.sqrt() / 100.0 };
+        let (mut reference, mut later) = ([0.0_f64; 3], [0.0_f64; 3]);
+        let mut greatest_variance = 1.0_f64;
+        for stage in (0..horizon).rev() {
+            let steps = |fold| log.steps(stage, episodes, fold);
+            let next = if independent { reference } else { later };
+            let ceiling = (horizon - stage - 1) as f64;
+            let moment = |power: i32| {
+                let sample =
+                    |step: &Transition| (phi(step.state, step.action), 1.0, next[step.next].powi(power));
+                ridge_fit(&steps(Fold::Odd).map(sample).collect::<Vec<_>>()).0
+            };
+            let (first, second) = (moment(1), moment(2));
+            let variance = |x: &DVector<f64>| {
+                let mean = x.dot(&first).clamp(0.0, ceiling);
+                (x.dot(&second).clamp(0.0, ceiling * ceiling) - mean * mean).max(1.0)
+            };
+            let weighted: Vec<_> = steps(Fold::Even)
+                .map(|step| {
+                    let x = phi(step.state, step.action);
+                    let variance = variance(&x);
+                    greatest_variance = greatest_variance.max(variance);
+                    (x, variance, step.reward + later[step.next])
+                })
+                .collect();
+            let (weights, inverse) = ridge_fit(&weighted);
+            let plain =
+                |step: &Transition| (phi(step.state, step.action), 1.0, step.reward + reference[step.next]);
+            let (rough, rough_inverse) = ridge_fit(&steps(Fold::Odd).map(plain).collect::<Vec<_>>());
+            let mut best = ([0.0_f64; 3], [0.0_f64; 3]);
+            for state in 0..3 {
+                for action in 0..2 {
+                    let x = phi(state, action);
+                    let clip = |value: f64| value.clamp(0.0, (horizon - stage) as f64);
+                    let value = clip(x.dot(&weights) - radius * norm(&x, &inverse) - penalty);
+                    assert!((value - plan.q[(stage * 3 + state) * 2 + action]).abs() < 1e-9, "stage {stage}");
+                    let crude = clip(x.dot(&rough) - 20.0 * radius * norm(&x, &rough_inverse));
+                    best.0[state] = best.0[state].max(value);
+                    best.1[state] = best.1[state].max(crude);
+                }
+            }
+            (later, reference) = best;
+        }
+        assert!(greatest_variance > 1.5, "{greatest_variance}");
+    }
+}
+
+/// Certain rewards and a feature a pair: the variance of r + V is that of V.
+#[test]
+fn where_features_tell_pairs_apart_the_linear_form_is_linpevi_adv_plus() {
+    let (mdp, log) = risky_log(400);
+    let setting = setting(&mdp, Features::one_hot(6));
+    let (bonus, ridge) = (0.02, 1e-9);
+    let options = PnlsviOptions { bonus, ridge, ..PnlsviOptions::default() };
+    let plan = Pnlsvi::new(&setting, options).unwrap().plan(&log, 400).unwrap();
+    let options = LinPeviAdvOptions { bonus, ridge, ..LinPeviAdvOptions::default() };
+    let rival = LinPeviAdvPlus::new(&setting, options.clone()).unwrap().plan(&log, 400).unwrap();
+    assert!(plan.q.iter().zip(&rival.q).all(|(a, b)| (a - b).abs() < 1e-6));
+    // The weights make a difference.
+    let options = LinPeviAdvOptions { variance_correction: 1e9, ..options };
+    let plain = LinPeviAdvPlus::new(&setting, options).unwrap().plan(&log, 400).unwrap();
+    assert!(plan.q.iter().zip(&plain.q).any(|(a, b)| (a - b).abs() > 1e-3));
+}
+
+/// With short episodes no variance exceeds 1, and all three methods make one plan; with long ones the reference values still vary
+/// little, but VAPVI's own values do not.
+#[test]
+fn without_variances_above_one_all_weighted_methods_are_one() {
+    for (horizon, all) in [(2, true), (20, false)] {
+        let linear = linear_model(horizon, 4).unwrap();
+        let log = Log::record(&linear.mdp, &behaviour(), Rewards::Certain, 60, &mut rng("log"));
+        let setting = setting(&linear.mdp, features());
+        let plan = Pnlsvi::new(&setting, PnlsviOptions::default()).unwrap().plan(&log, 60).unwrap();
+        let linpevi = LinPeviAdvPlus::new(&setting, LinPeviAdvOptions::default()).unwrap();
+        let vapvi = Vapvi::new(&setting, VapviOptions::default()).unwrap();
+        let same = |rival: Plan| plan.q.iter().zip(&rival.q).all(|(a, b)| (a - b).abs() < 1e-9);
+        assert!(same(linpevi.plan(&log, 60).unwrap()));
+        assert_eq!(same(vapvi.plan(&log, 60).unwrap()), all, "{horizon}");
     }
 }
 

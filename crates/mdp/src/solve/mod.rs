@@ -8,9 +8,10 @@
 //! | with caution | [`risk_sensitive_value_iteration`], [`risk_sensitive_evaluate`], [`risk_sensitive_action_values`], [`entropic_risk`], [`worst_model`] |
 //! | in the worst model of a set | [`robust_value_iteration`], [`worst_case_kl`], [`worst_case_total_variation`] |
 //! | two players | [`matrix_game`] |
-//! | how hard to learn | [`effective_horizon`] |
+//! | how hard to learn | [`effective_horizon`], [`covering_length`] |
 
 mod average;
+mod covering_length;
 mod discounted;
 mod effective_horizon;
 mod episodic;
@@ -20,6 +21,7 @@ mod robust;
 mod worst_case;
 
 pub use average::{AverageSolution, gain_and_bias, relative_value_iteration, stationary_distribution};
+pub use covering_length::{CoveringLength, covering_length};
 pub use discounted::{
     Solution, action_values, discounted_occupancy, evaluate, policy_iteration, value_iteration,
 };

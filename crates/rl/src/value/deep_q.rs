@@ -212,12 +212,17 @@ impl DeepQ {
         argmax(self.network.infer(&self.online, observation, &mut self.workspace))
     }
 
+    /// With probability ε, which falls over time, a uniformly random action, else none: the learner's own choice.
+    pub fn random_action(&mut self) -> Option<usize> {
+        let explores = self.exploration.random::<f64>() < self.options.exploration.epsilon(self.steps);
+        explores.then(|| self.exploration.random_range(0..self.network.actions()))
+    }
+
     /// Behavior while learning: with probability ε, which falls over time, a uniformly random action, else argmax Q.
     pub fn act_exploring(&mut self, observation: &[f32]) -> usize {
-        if self.exploration.random::<f64>() < self.options.exploration.epsilon(self.steps) {
-            self.exploration.random_range(0..self.actions())
-        } else {
-            self.greedy_action(observation)
+        match self.random_action() {
+            Some(action) => action,
+            None => self.greedy_action(observation),
         }
     }
 
@@ -235,6 +240,11 @@ impl DeepQ {
     pub fn value(&mut self, observation: &[f32]) -> f64 {
         let values = self.network.infer(&self.online, observation, &mut self.workspace);
         f64::from(values[argmax(values)])
+    }
+
+    /// Q(s, a; θ).
+    pub fn action_value(&mut self, observation: &[f32], action: usize) -> f64 {
+        f64::from(self.network.infer(&self.online, observation, &mut self.workspace)[action])
     }
 
     /// Stores a transition, or what it completes of n steps, and says how many updates are due after it.
@@ -278,11 +288,13 @@ impl DeepQ {
         Ok(())
     }
 
-    /// θ⁻ ← θ every C environment steps.
-    pub fn refresh_target_if_due(&mut self) {
-        if self.steps.is_multiple_of(self.options.target_period) {
+    /// θ⁻ ← θ every C environment steps; says whether it was time.
+    pub fn refresh_target_if_due(&mut self) -> bool {
+        let due = self.steps.is_multiple_of(self.options.target_period);
+        if due {
             self.target.copy_from(&self.online);
         }
+        due
     }
 
     /// Records the mean loss since the last record, every thousand steps.

@@ -5,6 +5,7 @@ pub mod deep_q;
 pub mod double_dqn;
 pub mod dqn;
 pub mod langevin_dqn;
+pub mod md_dqn;
 
 use quire_core::Entry;
 
@@ -14,6 +15,7 @@ use crate::agent::{Maker, entry};
 pub const METHODS: &[Entry<Maker>] = &[
     entry::<double_dqn::DoubleDqn>(),
     entry::<adam_lmcdqn::AdamLmcDqn>(),
+    entry::<md_dqn::MdDqn>(),
     entry::<dqn::Dqn>(),
     entry::<langevin_dqn::LangevinDqn>(),
 ];
