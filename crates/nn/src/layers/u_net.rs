@@ -81,12 +81,12 @@ impl UNet {
         params: &'g Params<F>,
         x: Tensor<'g, F>,
     ) -> Tensor<'g, F> {
-        let x = self.from_level(graph, params, x, 0);
+        let x = self.level_and_below(graph, params, x, 0);
         self.last.forward(graph, params, x)
     }
 
     /// What a level and all below it make of what comes from above.
-    fn from_level<'g, F: Float>(
+    fn level_and_below<'g, F: Float>(
         &self,
         graph: Graph<'g, F>,
         params: &'g Params<F>,
@@ -98,7 +98,7 @@ impl UNet {
         };
         let x = twice(&self.down[level], x);
         let Some(up) = self.up.get(level) else { return x };
-        let below = self.from_level(graph, params, x.max_pool2d(self.scale, self.scale), level + 1);
+        let below = self.level_and_below(graph, params, x.max_pool2d(self.scale, self.scale), level + 1);
         twice(up, graph.concat(&[below.upsample2d(self.scale), x], 1))
     }
 }
