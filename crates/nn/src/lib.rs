@@ -44,7 +44,7 @@ pub use distributions::{Categorical, Normal, TanhCorrection, TanhNormal};
 pub use init::Init;
 pub use layers::{
     CausalTransformer, Conv2d, Embedding, KvCache, LayerNorm, Linear, Mlp, MlpConfig, NormKind, Positions,
-    Scratch, TransformerConfig,
+    Scratch, TransformerConfig, UNet, UNetConfig,
 };
 pub use ops::{Activation, Attention, DropoutKey, Index, Rotary};
 pub use params::{Params, View};

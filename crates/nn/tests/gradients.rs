@@ -237,6 +237,7 @@ fn images() {
     });
     check_first("max_pool2d", &[&[2, 2, 5, 6]], |_, x| x[0].max_pool2d([3, 2], [1, 2]).square());
     check_first("avg_pool2d", &[&[2, 2, 5, 6]], |_, x| x[0].avg_pool2d([3, 2], [1, 2]).square());
+    check("upsample2d", &[&[2, 3, 2, 4]], |_, x| x[0].upsample2d([3, 2]).square());
 }
 
 #[test]

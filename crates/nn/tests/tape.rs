@@ -81,6 +81,12 @@ fn fused_operations_by_hand() {
     close(image.conv2d(kernel, None, [2, 2], [1, 1]).data(), &[1.0, 3.0, 7.0, 14.0]);
     close(image.max_pool2d([2, 2], [1, 1]).data(), &[5.0, 6.0, 8.0, 9.0]);
     close(image.avg_pool2d([2, 2], [1, 1]).data(), &[3.0, 4.0, 6.0, 7.0]);
+    let small = graph.constant(&[1, 2, 1, 2], &[1.0, 2.0, 3.0, 4.0]).upsample2d([2, 3]);
+    assert_eq!(small.shape(), [1, 2, 2, 6]);
+    close(
+        small.data(),
+        &[[1.0, 1.0, 1.0, 2.0, 2.0, 2.0].repeat(2), [3.0, 3.0, 3.0, 4.0, 4.0, 4.0].repeat(2)].concat(),
+    );
     close(row.cumsum(-1).data(), &[0.0, 2.0, 6.0]);
     close(row.masked_fill(&[true, false, false], -1.0).data(), &[-1.0, 2.0, 4.0]);
     close(row.where_mask(&[true, false, true], row * 10.0).data(), &[0.0, 20.0, 4.0]);

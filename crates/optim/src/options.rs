@@ -151,6 +151,24 @@ impl OptimizerOptions {
         self
     }
 
+    /// The same optimizer at another schedule.
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        let field = match &mut self {
+            OptimizerOptions::Sgd(o) => &mut o.schedule,
+            OptimizerOptions::Adam(o) => &mut o.schedule,
+            OptimizerOptions::Adamw(o) => &mut o.schedule,
+            OptimizerOptions::Rmsprop(o) => &mut o.schedule,
+            OptimizerOptions::Muon(o) => &mut o.schedule,
+            OptimizerOptions::TurboMuon(o) => &mut o.schedule,
+            OptimizerOptions::Psgd(o) => &mut o.schedule,
+            OptimizerOptions::Dog(o) => &mut o.schedule,
+            OptimizerOptions::ADog(o) => &mut o.schedule,
+            OptimizerOptions::UDog(o) => &mut o.schedule,
+        };
+        *field = schedule;
+        self
+    }
+
     /// Checks every range; `option` is the learner's name for this option, such as `critic_optimizer`.
     ///
     /// # Errors

@@ -36,7 +36,17 @@ pub trait World: Send + Sync + 'static {
         values: &[f64],
     ) -> Vec<(&'static str, f64)>;
 
-    /// What `measure` tells.
+    /// More of them, of what a method needed so far beside what it has found (`told`, by `measure`): for comparisons with what is known.
+    fn compare(
+        &self,
+        _truth: &Self::Truth,
+        _work: f64,
+        _told: &[(&'static str, f64)],
+    ) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
+    /// What `measure` and `compare` tell.
     fn metrics(&self) -> Vec<Metric>;
 
     /// Whether methods are compared by the work until their stopping rule was met; otherwise all are given the same budget and are
@@ -49,8 +59,15 @@ pub trait World: Send + Sync + 'static {
     /// A score of an artefact's values, afresh with `rng`.
     fn score(&self, instance: &Self::Instance, truth: &Self::Truth, values: &[f64], rng: &mut Rng) -> f64;
 
-    /// How many values a solution has.
-    fn length(&self, instance: &Self::Instance) -> usize;
+    /// How many values a solution has, where all have the same number.
+    fn length(&self, _instance: &Self::Instance) -> usize {
+        0
+    }
+
+    /// Whether `values` can be a solution.
+    fn fits(&self, instance: &Self::Instance, values: &[f64]) -> bool {
+        values.len() == self.length(instance)
+    }
 }
 
 /// What is said of a problem besides its metrics.
@@ -147,7 +164,7 @@ impl<W: World> Problem for SolveProblem<W> {
     fn evaluate(&self, artefact: &Artefact, repetitions: usize, seed: u64) -> Result<Evaluation> {
         let (instance, truth) = self.world.draw(artefact.seed)?;
         let values = artefact.numbers(FILE)?;
-        if values.len() != self.world.length(&instance) || values.iter().any(|value| !value.is_finite()) {
+        if !self.world.fits(&instance, &values) || values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Failed(format!("the numbers in {FILE} do not fit {}", artefact.problem)));
         }
         let score = |n| {
@@ -188,8 +205,9 @@ impl<W: World> SolveRun<W> {
         trace.record(at, "iterations", self.place.iteration as f64);
         trace.record(at, "solved", f64::from(u8::from(solved)));
         let told = self.world.measure(&self.instance, &self.truth, &self.solver.values());
+        let compared = self.world.compare(&self.truth, self.solver.work(), &told);
         let own = [("residual", self.place.residual)].into_iter().chain(self.solver.told());
-        for (metric, value) in own.chain(told) {
+        for (metric, value) in own.chain(told).chain(compared) {
             if value.is_finite() {
                 trace.record(at, metric, value);
             }

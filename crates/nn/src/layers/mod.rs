@@ -9,6 +9,7 @@ mod linear;
 mod mlp;
 mod norm;
 mod transformer;
+mod u_net;
 
 pub use conv::Conv2d;
 pub use embedding::Embedding;
@@ -16,3 +17,4 @@ pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, Scratch};
 pub use norm::{LayerNorm, NormKind};
 pub use transformer::{CausalTransformer, KvCache, Positions, TransformerConfig};
+pub use u_net::{UNet, UNetConfig};

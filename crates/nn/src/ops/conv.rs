@@ -1,4 +1,4 @@
-//! Convolutions and pooling of images, `[B, channels, height, width]`.
+//! Convolutions, pooling and upsampling of images, `[B, channels, height, width]`.
 
 use crate::backward::Pass;
 use crate::gemm::{Matrix, product};
@@ -347,5 +347,19 @@ impl<'g, F: Float> Tensor<'g, F> {
         let shape = [self.shape[0], w.channels, w.out[0], w.out[1]];
         let at: &[u32] = &[];
         self.core.record(out, &shape, &[self], Pool2d { x: self.store(), window: w, at })
+    }
+
+    /// Every pixel of images `[B, channels, height, width]` as a block of so many rows and columns of itself (nearest neighbor):
+    /// `[B, channels, height * rows, width * columns]`.
+    ///
+    /// # Panics
+    /// If these are no images.
+    pub fn upsample2d(self, [rows, columns]: [usize; 2]) -> Self {
+        let &[batch, channels, height, width] = self.shape else {
+            panic!("upsample2d: an input of shape {:?}, not [B, channels, height, width]", self.shape)
+        };
+        self.reshape(&[batch, channels, height, 1, width, 1])
+            .broadcast_to(&[batch, channels, height, rows, width, columns])
+            .reshape(&[batch, channels, height * rows, width * columns])
     }
 }

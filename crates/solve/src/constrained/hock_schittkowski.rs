@@ -21,7 +21,8 @@ pub struct Listed {
     pub make: fn() -> Box<dyn Constrained>,
 }
 
-fn written<const N: usize>(formulas: Formulas<N>) -> Box<dyn Constrained> {
+/// A problem made of formulas.
+pub(super) fn written<const N: usize>(formulas: Formulas<N>) -> Box<dyn Constrained> {
     Box::new(Written::new(formulas))
 }
 

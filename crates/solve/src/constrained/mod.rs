@@ -36,10 +36,11 @@
 //! | [`kkt`] | the functions at a point, and the system of a step |
 //! | [`krylov`] | GMRES and MINRES on dense matrices |
 //! | [`jet`] | numbers that carry their first and second derivatives |
-//! | [`hock_schittkowski`] | small problems of a collection |
+//! | [`hock_schittkowski`], [`boggs_tolle`] | small problems of two collections |
 //! | [`problems`](mod@problems) | the problems |
 
 pub mod augmented_lagrangian;
+pub mod boggs_tolle;
 pub mod hock_schittkowski;
 pub mod jet;
 pub mod kkt;

@@ -3,7 +3,9 @@
 //! | problem | f | c | x_0, λ_0 |
 //! |---|---|---|---|
 //! | `hs6`, `hs7`, `hs28`, `hs40`, `hs42`, `hs47`, `hs48`, `hs50`, `hs51`, `hs52`, `hs56`, `hs77`, `hs78`, `hs79` | small, of Hock and Schittkowski's collection: n = 2 to 7 | m = 1 to 4 | as published, 0 |
+//! | `bt1` to `bt5`, `bt7` to `bt10`, `bt12` | small, of Boggs and Tolle: n = 2 to 5 | m = 1 to 3 | as published, 0 |
 //! | `pde-control` | ½ ‖W - W₀‖² + 0.05 ‖Z‖² on a 3 x 3 grid: n = 18 | Poisson's equation ΔW + Z = 0, m = 9 | 1, 1 |
+//! | `pde-control-7` | the same on a 7 x 7 grid: n = 98 | m = 49 | 1, 1 |
 //! | `pde-control-15` | the same on a 15 x 15 grid: n = 450 | m = 225 | 1, 1 |
 //! | `constrained-logistic` | logistic regression on 500 rows of length 1 in 30 dimensions | 10 random linear equations, and ‖x‖² = 1 | 1, 1 |
 //! | `constrained-logistic+path/to/rows.libsvm` | logistic regression on the rows of a user's file | as many of 10 as a third of the features, and ‖x‖² = 1 | 1, 1 |
@@ -18,6 +20,7 @@ use nalgebra::{DMatrix, DVector};
 use quire_core::{Direction, Error, Metric, Problem, Result, Rng, Seeds};
 use rand_distr::{Distribution, StandardNormal};
 
+use super::boggs_tolle;
 use super::hock_schittkowski::{LISTED, Listed};
 use super::newton_kkt::{NewtonKkt, NewtonKktOptions};
 use super::{Constrained, METHODS, Steps, Task};
@@ -32,6 +35,8 @@ use crate::solver::{Method, solve};
 pub enum Which {
     /// A problem of the collection.
     HockSchittkowski(&'static Listed),
+    /// A problem of the other collection.
+    BoggsTolle(&'static Listed),
     /// The control of Poisson's equation on a grid with so many points a side.
     Control(usize),
     /// Logistic regression with this many rows, columns and linear equations.
@@ -58,17 +63,23 @@ fn problem(name: &str, summary: &str, source: &str, which: Which) -> Arc<dyn Pro
 
 /// The problems of this family.
 pub fn problems() -> Vec<Arc<dyn Problem>> {
-    let listed = LISTED.iter().map(|listed| {
+    let hock_schittkowski = LISTED
+        .iter()
+        .map(|listed| ("hs", "Hock & Schittkowski 1981", listed, Which::HockSchittkowski(listed)));
+    let boggs_tolle = boggs_tolle::LISTED
+        .iter()
+        .map(|listed| ("bt", "Boggs & Tolle 1989", listed, Which::BoggsTolle(listed)));
+    let listed = hock_schittkowski.chain(boggs_tolle).map(|(prefix, source, listed, which)| {
         let (n, m) = (listed.start.len(), (listed.make)().constraints());
         let equations = if m == 1 { "one equation".to_owned() } else { format!("{m} equations") };
         problem(
-            &format!("hs{}", listed.number),
+            &format!("{prefix}{}", listed.number),
             &format!(
                 "minimize a function of {n} unknowns subject to {equations}: number {} of a collection",
                 listed.number
             ),
-            "Hock & Schittkowski 1981",
-            Which::HockSchittkowski(listed),
+            source,
+            which,
         )
     });
     let larger = [
@@ -77,6 +88,12 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             "bring the solution of Poisson's equation on a 3 x 3 grid near to what is wanted",
             "official code of arXiv:2305.18379",
             Which::Control(3),
+        ),
+        problem(
+            "pde-control-7",
+            "bring the solution of Poisson's equation on a 7 x 7 grid near to what is wanted",
+            "after the official code of arXiv:2305.18379; the grid is ours",
+            Which::Control(7),
         ),
         problem(
             "pde-control-15",
@@ -283,7 +300,7 @@ impl World for Which {
     fn draw(&self, seed: u64) -> Result<(Task, f64)> {
         let seeds = Seeds::new(seed).child("method");
         match self {
-            Which::HockSchittkowski(listed) => {
+            Which::HockSchittkowski(listed) | Which::BoggsTolle(listed) => {
                 let problem = (listed.make)();
                 let multipliers = vec![0.0; problem.constraints()];
                 Ok((Task::new(problem, listed.start.to_vec(), multipliers, seeds)?, listed.least))

@@ -403,3 +403,32 @@ fn dependent_equations_and_misfits_are_named() {
     let error = (METHODS[1].make)(&task, set.as_object().unwrap()).err().unwrap().to_string();
     assert!(error.contains("decrease"), "{error}");
 }
+
+#[test]
+fn problems_of_boggs_and_tolle_have_their_solutions() {
+    // As the article gives them, to its digits; number 12 by hand, as CUTEst has another equation.
+    let published: [(u32, &[f64]); 9] = [
+        (1, &[1.0, 0.0]),
+        (2, &[1.1049, 1.1967, 1.5353]),
+        (3, &[-0.76744, 0.25581, 0.62791, -0.11628, 0.25581]),
+        (4, &[4.0382, -2.9470, -0.09115]),
+        (5, &[3.5121, 0.21699, 3.5522]),
+        (7, &[-0.79212, -1.2624, 0.0, -0.89532, 1.1367]),
+        (8, &[1.0, 0.0, 0.0, 0.0, 0.0]),
+        (9, &[1.0, 1.0, 0.0, 0.0]),
+        (10, &[1.0, 1.0]),
+    ];
+    for (number, x) in published {
+        let listed = boggs_tolle::LISTED.iter().find(|listed| listed.number == number).unwrap();
+        let problem = (listed.make)();
+        let x = DVector::from_column_slice(x);
+        assert!(problem.constraint(&x).norm() < 2e-3, "{number}: {}", problem.constraint(&x));
+        let value = problem.value(&x);
+        assert!((value - listed.least).abs() < 1e-3 * (1.0 + value.abs()), "{number}: {value}");
+    }
+    let a: f64 = 25.0 / 1.01;
+    let twelve = boggs_tolle::LISTED.iter().find(|listed| listed.number == 12).unwrap();
+    let x = DVector::from_row_slice(&[a, 0.01 * a, 0.0, (a * a * 1.0001 - 25.0).sqrt(), (a - 2.0).sqrt()]);
+    let problem = (twelve.make)();
+    assert!(problem.constraint(&x).norm() < 1e-12 && (problem.value(&x) - twelve.least).abs() < 1e-12);
+}

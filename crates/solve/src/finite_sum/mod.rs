@@ -8,7 +8,7 @@
 //! | [`shuffling`] | SGD in an order: with replacement, shuffled once or each time, forwards and backwards, or balanced (GraB) |
 //! | [`ai_sarah`] | AI-SARAH: recursive gradients, and a step size from one Newton step |
 //! | [`sarah`], [`svrg`] | its rivals with a fixed step |
-//! | [`refined`] | SGD at a schedule made from the gradient norms of a first run; [`scheduled`] at any other |
+//! | [`refined`] | SGD at a schedule made from the gradient norms of a first run, [`refined_optimizer`] Adam or another optimizer; [`scheduled`] SGD at any other |
 //! | [`u_dog`], [`a_dog`] | accelerated steps without a learning rate; [`dog`], [`uni_x_grad`], [`nesterov`] as rivals |
 //! | [`accelerated`] | accelerated SGD where all components are least at one point; [`mass`], [`agnes`] as rivals |
 //! | [`batch_optimizer`] | any optimizer that networks are trained by |
@@ -17,6 +17,7 @@
 //! | [`components`] | the role of a finite sum; logistic regression, quadratics, a two-sided function |
 //! | [`interpolation`] | sums that can be fitted: least squares, squared hinges, all-or-nothing gradients; a noisy quadratic |
 //! | [`delayed_xor`] | a recurrent network on sequences: parameters that are matrices |
+//! | [`spirals`] | a perceptron on two spirals |
 //! | [`problems`](mod@problems) | the problems |
 
 pub mod a_dog;
@@ -34,9 +35,11 @@ pub mod nesterov;
 pub mod order;
 pub mod problems;
 pub mod refined;
+pub mod refined_optimizer;
 pub mod sarah;
 pub mod scheduled;
 pub mod shuffling;
+pub mod spirals;
 pub mod svrg;
 pub mod u_dog;
 pub mod uni_x_grad;
@@ -77,6 +80,7 @@ pub const METHODS: &[Entry<Make<Task>>] = &[
     entry::<Task, Passes<nesterov::Nesterov>>(),
     entry::<Task, Passes<mass::Mass>>(),
     entry::<Task, Passes<agnes::Agnes>>(),
+    entry::<Task, refined_optimizer::RefinedOptimizer>(),
     entry::<Task, batch_optimizer::BatchOptimizer>(),
 ];
 

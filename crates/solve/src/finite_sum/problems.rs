@@ -12,6 +12,7 @@
 //! | `separable-logistic`, `separable-hinge` | 200 rows in 400 dimensions that a hyperplane separates | 0 |
 //! | `two-sided` | 64 components of one unknown whose curvature is 1 on the left and 0.1 on the right | 1 |
 //! | `delayed-xor`, `delayed-xor-32` | 12,800 sequences of 16 or 32 signs for a recurrent network of 30 units | a random network |
+//! | `two-spirals` | 1000 points on two arms of a spiral for a perceptron of 2, 64, 64 and 1 units | a random network |
 //! | `path/to/rows.libsvm` | the rows of a user's file, ridge 1/n | 0 |
 
 use std::path::Path;
@@ -22,6 +23,7 @@ use quire_core::{Direction, Metric, Problem, Result, Rng, Seeds};
 use super::components::{FiniteSum, Logistic, Quadratics, TwoSided};
 use super::delayed_xor::DelayedXor;
 use super::interpolation::{AllOrNothing, LeastSquares, NoisyQuadratic, SquaredHinge};
+use super::spirals::Spirals;
 use super::{METHODS, Task, libsvm};
 use crate::problem::{Said, SolveProblem, World};
 use crate::vectors::norm;
@@ -32,6 +34,14 @@ const GAP: Metric = Metric {
     unit: "",
     direction: Direction::Lower,
     summary: "value over the least one, not below 1e-16",
+};
+
+/// Rates are differences of it: where ten times the passes take a power p of ten off the gap, it falls by p.
+const LOG_GAP: Metric = Metric {
+    name: "log_gap",
+    unit: "",
+    direction: Direction::Lower,
+    summary: "decimal logarithm of the gap",
 };
 
 const GRADIENT_NORM: Metric = Metric {
@@ -56,7 +66,7 @@ fn gaps(task: &Task, least: f64, values: &[f64]) -> Vec<(&'static str, f64)> {
     let mut gradient = vec![0.0; values.len()];
     task.sum.gradient(values, &all, &mut gradient);
     let gap = (task.sum.value(values) - least).max(1e-16);
-    vec![(GAP.name, gap), (GRADIENT_NORM.name, norm(&gradient))]
+    vec![(GAP.name, gap), (LOG_GAP.name, gap.log10()), (GRADIENT_NORM.name, norm(&gradient))]
 }
 
 /// Which sum.
@@ -84,6 +94,8 @@ pub enum Sum {
     TwoSided,
     /// A recurrent network on sequences of this length.
     DelayedXor(usize),
+    /// A perceptron on two spirals.
+    Spirals,
 }
 
 /// The problems of this family.
@@ -192,6 +204,13 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
             100,
             Sum::DelayedXor(32),
         ),
+        problem(
+            "two-spirals",
+            "train a perceptron of two hidden layers to tell two arms of a spiral apart",
+            "generated, for the schedules of arXiv:2310.07831 with Adam",
+            100,
+            Sum::Spirals,
+        ),
     ]
 }
 
@@ -250,6 +269,10 @@ impl World for Sum {
                 // What no network reaches and large weights come near to.
                 (Box::new(sum), 0.0, start)
             }
+            Sum::Spirals => {
+                let (sum, start) = Spirals::draw(1000, 1.5, 0.02, &mut rng);
+                (Box::new(sum), 0.0, start)
+            }
         };
         Ok((Task { sum, start, seeds: Seeds::new(seed).child("method") }, least))
     }
@@ -263,7 +286,7 @@ impl World for Sum {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let mut metrics = vec![GAP, GRADIENT_NORM];
+        let mut metrics = vec![GAP, LOG_GAP, GRADIENT_NORM];
         if matches!(self, Sum::DelayedXor(_)) {
             metrics.push(SUCCESS);
         }
@@ -325,6 +348,7 @@ impl World for Own {
     fn metrics(&self) -> Vec<Metric> {
         vec![
             GAP,
+            LOG_GAP,
             GRADIENT_NORM,
             Metric {
                 name: "misclassified",

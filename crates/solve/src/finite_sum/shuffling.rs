@@ -42,11 +42,20 @@ pub struct ShufflingOptions {
     pub batch_size: usize,
     /// Which point is handed over. Theory: `tail` or `last`.
     pub averaging: Averaging,
+    /// K, the passes after which it ends, at least 1; by default it goes on to the end of the run. A step size belongs to a number of passes.
+    #[schemars(range(min = 1))]
+    pub passes: Option<u64>,
 }
 
 impl Default for ShufflingOptions {
     fn default() -> Self {
-        ShufflingOptions { order: Policy::Grab, step_size: 0.01, batch_size: 1, averaging: Averaging::Last }
+        ShufflingOptions {
+            order: Policy::Grab,
+            step_size: 0.01,
+            batch_size: 1,
+            averaging: Averaging::Last,
+            passes: None,
+        }
     }
 }
 
@@ -154,7 +163,8 @@ impl Rule for Shuffling {
                 ));
             }
         }
-        Ok((taken, None))
+        let is_last = last == n && self.options.passes.is_some_and(|passes| state.passes >= passes);
+        Ok((taken, is_last.then(|| Reason::Converged("as many passes as were asked for are done".into()))))
     }
 
     fn point(state: &State) -> &[f64] {

@@ -266,6 +266,9 @@ impl World for Kind {
         if knows_v {
             metrics.push(metric("residual_error", "‖r - v‖²/R²"));
             metrics.push(metric("normalized_error", "‖n - v‖²/R²"));
+            metrics.push(metric("log_residual_error", "decimal logarithm of residual_error, not below -30"));
+            metrics
+                .push(metric("log_normalized_error", "decimal logarithm of normalized_error, not below -30"));
         }
         metrics.push(metric("disagreement", "‖r - n‖/‖r‖"));
         let higher = |name, summary| Metric { direction: Direction::Higher, ..metric(name, summary) };
@@ -296,8 +299,11 @@ impl World for Kind {
         let mut told = vec![("displacement", length)];
         if let Some(v) = &truth.v {
             let scale = truth.distance * truth.distance;
-            told.push(("residual_error", square(residual, v) / scale));
-            told.push(("normalized_error", square(normalized, v) / scale));
+            let [of_residual, of_normalized] = [residual, normalized].map(|x| square(x, v) / scale);
+            told.push(("residual_error", of_residual));
+            told.push(("normalized_error", of_normalized));
+            told.push(("log_residual_error", of_residual.max(1e-30).log10()));
+            told.push(("log_normalized_error", of_normalized.max(1e-30).log10()));
         }
         told.push(("disagreement", square(residual, normalized).sqrt() / length));
         let (mut vector, mut scratch) = (vec![0.0; n], vec![0.0; n]);

@@ -5,7 +5,7 @@
 //!
 //! Source: X.-L. Li, *Stochastic Hessian Fittings with Lie Groups*, arXiv:2402.11858.
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, RealField, convert};
 use quire_core::{About, Error, Options, Paper, Result, Rng, options, state};
 use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
@@ -15,6 +15,17 @@ use super::geometries::{Geometry, pull, step};
 use super::streams::Pairs;
 use super::{MISFIT, Stream, square, values};
 use crate::solver::{Method, Solver, Step};
+
+/// In which numbers the matrix is kept and its steps are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 24 bits, as networks are trained in.
+    Single,
+    /// 53 bits.
+    #[default]
+    Double,
+}
 
 /// Options of `hessian-fitting`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,40 +43,90 @@ pub struct HessianFittingOptions {
     /// Noise added to h, as a share of its magnitude, >= 0; 1e-9 is added on top if it is not 0. The paper: the machine precision.
     #[schemars(range(min = 0.0))]
     pub damping: f64,
+    /// The precision of the matrix and of its steps; pairs are rounded to it. The paper discusses half and single precision.
+    pub precision: Precision,
 }
 
 impl Default for HessianFittingOptions {
     fn default() -> Self {
-        HessianFittingOptions { geometry: Geometry::Root, step_size: 0.1, smoothing: 0.9, damping: 0.0 }
+        HessianFittingOptions {
+            geometry: Geometry::Root,
+            step_size: 0.1,
+            smoothing: 0.9,
+            damping: 0.0,
+            precision: Precision::Double,
+        }
     }
 }
 
 impl Options for HessianFittingOptions {}
 
+/// The matrix of a geometry, P or Q, with what bounds its steps.
+struct Fit<T: RealField> {
+    matrix: DMatrix<T>,
+    /// L.
+    bound: T,
+}
+
+impl<T: RealField + Copy> Fit<T> {
+    /// The identity.
+    fn new(n: usize) -> Self {
+        Fit { matrix: DMatrix::identity(n, n), bound: T::zero() }
+    }
+
+    /// One step; returns ‖P h - v‖ before it. `None` if the matrix is singular.
+    fn step(&mut self, options: &HessianFittingOptions, v: &DVector<f64>, h: &DVector<f64>) -> Option<f64>
+    where
+        f64: From<T>,
+    {
+        let number = convert::<f64, T>;
+        let (v, h) = (v.map(number), h.map(number));
+        let pull = pull(options.geometry, &self.matrix, &v, &h)?;
+        let smoothing = number(options.smoothing);
+        self.bound = (smoothing * self.bound + (T::one() - smoothing) * pull.bound).max(pull.bound);
+        let mh = &self.matrix * &h;
+        let ph = if options.geometry.fits_p() { mh } else { self.matrix.tr_mul(&mh) };
+        if self.bound > T::zero() {
+            step(options.geometry, &mut self.matrix, &pull, number(options.step_size) / self.bound);
+        }
+        Some(f64::from((ph - v).norm()))
+    }
+
+    /// P in double precision, made of Q there.
+    fn told(&self, geometry: Geometry) -> DMatrix<f64>
+    where
+        f64: From<T>,
+    {
+        let matrix = self.matrix.map(f64::from);
+        if geometry.fits_p() { matrix } else { matrix.tr_mul(&matrix) }
+    }
+
+    fn save(&self) -> (f64, Vec<f64>)
+    where
+        f64: From<T>,
+    {
+        (f64::from(self.bound), self.matrix.iter().map(|&x| f64::from(x)).collect())
+    }
+
+    fn restore(&mut self, (bound, matrix): &(f64, Vec<f64>)) -> Result<()> {
+        self.matrix = square(self.matrix.nrows(), matrix)?.map(convert::<f64, T>);
+        self.bound = convert(*bound);
+        Ok(())
+    }
+}
+
+/// A fit in one of the precisions.
+enum AnyFit {
+    Single(Fit<f32>),
+    Double(Fit<f64>),
+}
+
 /// The method.
 pub struct HessianFitting {
     options: HessianFittingOptions,
-    place: Place,
-    matrix: DMatrix<f64>,
-    pairs: Pairs,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Place {
-    bound: f64,
+    fit: AnyFit,
     noise: Rng,
-}
-
-impl HessianFitting {
-    fn p(&self) -> DMatrix<f64> {
-        if self.options.geometry.fits_p() { self.matrix.clone() } else { self.matrix.tr_mul(&self.matrix) }
-    }
-
-    /// P h, without making P.
-    fn p_times(&self, h: &DVector<f64>) -> DVector<f64> {
-        let mh = &self.matrix * h;
-        if self.options.geometry.fits_p() { mh } else { self.matrix.tr_mul(&mh) }
-    }
+    pairs: Pairs,
 }
 
 impl Method<Stream> for HessianFitting {
@@ -90,9 +151,12 @@ impl Method<Stream> for HessianFitting {
         options::check(&options)?;
         let n = stream.dimension();
         Ok(HessianFitting {
+            fit: match options.precision {
+                Precision::Single => AnyFit::Single(Fit::new(n)),
+                Precision::Double => AnyFit::Double(Fit::new(n)),
+            },
             options,
-            place: Place { bound: 0.0, noise: stream.seeds.stream("damping") },
-            matrix: DMatrix::identity(n, n),
+            noise: stream.seeds.stream("damping"),
             pairs: Pairs::of(stream),
         })
     }
@@ -103,23 +167,24 @@ impl Solver<Stream> for HessianFitting {
         let (v, mut h) = self.pairs.next(stream);
         if self.options.damping > 0.0 {
             for h in h.iter_mut() {
-                let noise: f64 = StandardNormal.sample(&mut self.place.noise);
+                let noise: f64 = StandardNormal.sample(&mut self.noise);
                 *h += (1e-9 + self.options.damping * h.abs()) * noise;
             }
         }
+        let misfit = match &mut self.fit {
+            AnyFit::Single(fit) => fit.step(&self.options, &v, &h),
+            AnyFit::Double(fit) => fit.step(&self.options, &v, &h),
+        };
         let singular = || Error::Diverged("the matrix has become singular; take a smaller step_size".into());
-        let pull = pull(self.options.geometry, &self.matrix, &v, &h).ok_or_else(singular)?;
-        let smoothing = self.options.smoothing;
-        self.place.bound = (smoothing * self.place.bound + (1.0 - smoothing) * pull.bound).max(pull.bound);
-        let misfit = (self.p_times(&h) - &v).norm();
-        if self.place.bound > 0.0 {
-            step(self.options.geometry, &mut self.matrix, &pull, self.options.step_size / self.place.bound);
-        }
-        Ok(Step::going_on(misfit, MISFIT))
+        Ok(Step::going_on(misfit.ok_or_else(singular)?, MISFIT))
     }
 
     fn values(&self) -> Vec<f64> {
-        values(&self.p(), self.pairs.seen())
+        let p = match &self.fit {
+            AnyFit::Single(fit) => fit.told(self.options.geometry),
+            AnyFit::Double(fit) => fit.told(self.options.geometry),
+        };
+        values(&p, self.pairs.seen())
     }
 
     fn work(&self) -> f64 {
@@ -127,13 +192,20 @@ impl Solver<Stream> for HessianFitting {
     }
 
     fn save(&self) -> Vec<u8> {
-        state::encode("hessian-fitting", &(&self.place, self.matrix.as_slice(), &self.pairs))
+        let fit = match &self.fit {
+            AnyFit::Single(fit) => fit.save(),
+            AnyFit::Double(fit) => fit.save(),
+        };
+        state::encode("hessian-fitting", &(&self.noise, fit, &self.pairs))
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (place, matrix, pairs): (Place, Vec<f64>, Pairs) = state::decode("hessian-fitting", saved)?;
-        self.matrix = square(self.matrix.nrows(), &matrix)?;
-        (self.place, self.pairs) = (place, pairs);
+        let (noise, numbers, pairs): (Rng, (f64, Vec<f64>), Pairs) = state::decode("hessian-fitting", saved)?;
+        match &mut self.fit {
+            AnyFit::Single(fit) => fit.restore(&numbers)?,
+            AnyFit::Double(fit) => fit.restore(&numbers)?,
+        }
+        (self.noise, self.pairs) = (noise, pairs);
         Ok(())
     }
 }

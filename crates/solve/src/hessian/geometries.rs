@@ -1,8 +1,8 @@
 //! The geometries in which the criterion is descended: one pair, one step.
 //!
-//! P = QᵀQ where a geometry works on Q. Each returns the bound ℓ that its step is divided by, before the step is known: a caller computes ℓ, smooths it, and then steps.
+//! In single or double precision. P = QᵀQ where a geometry works on Q. Each returns the bound ℓ that its step is divided by, before the step is known: a caller computes ℓ, smooths it, and then steps.
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, RealField, convert};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,15 +38,20 @@ impl Geometry {
 }
 
 /// What a pair pulls at: the two vectors of the bracket, and ℓ.
-pub struct Pull {
-    a: DVector<f64>,
-    b: DVector<f64>,
+pub struct Pull<T: RealField> {
+    a: DVector<T>,
+    b: DVector<T>,
     /// |a|² + |b|².
-    pub bound: f64,
+    pub bound: T,
 }
 
 /// The pull of a pair at the matrix `m`, P or Q; `None` if an inverse is needed and there is none.
-pub fn pull(geometry: Geometry, m: &DMatrix<f64>, v: &DVector<f64>, h: &DVector<f64>) -> Option<Pull> {
+pub fn pull<T: RealField + Copy>(
+    geometry: Geometry,
+    m: &DMatrix<T>,
+    v: &DVector<T>,
+    h: &DVector<T>,
+) -> Option<Pull<T>> {
     let (a, b) = match geometry {
         Geometry::Euclidean => (h.clone(), m.clone().lu().solve(v)?),
         Geometry::Manifold | Geometry::QuadraticOfP => (m * h, v.clone()),
@@ -60,22 +65,23 @@ pub fn pull(geometry: Geometry, m: &DMatrix<f64>, v: &DVector<f64>, h: &DVector<
 }
 
 /// The step of length μ along the pull.
-pub fn step(geometry: Geometry, m: &mut DMatrix<f64>, Pull { a, b, .. }: &Pull, mu: f64) {
+pub fn step<T: RealField + Copy>(geometry: Geometry, m: &mut DMatrix<T>, Pull { a, b, .. }: &Pull<T>, mu: T) {
+    let (one, half) = (T::one(), convert::<f64, T>(0.5));
     // x (yᵀ m) twice, without making the bracket.
-    let from_left = |m: &mut DMatrix<f64>, mu: f64| {
+    let from_left = |m: &mut DMatrix<T>, mu: T| {
         let (of_a, of_b) = (m.tr_mul(a), m.tr_mul(b));
-        m.ger(-mu, a, &of_a, 1.0);
-        m.ger(mu, b, &of_b, 1.0);
+        m.ger(-mu, a, &of_a, one);
+        m.ger(mu, b, &of_b, one);
     };
-    let from_right = |m: &mut DMatrix<f64>, mu: f64| {
+    let from_right = |m: &mut DMatrix<T>, mu: T| {
         let (of_a, of_b) = (&*m * a, &*m * b);
-        m.ger(-mu, &of_a, a, 1.0);
-        m.ger(mu, &of_b, b, 1.0);
+        m.ger(-mu, &of_a, a, one);
+        m.ger(mu, &of_b, b, one);
     };
     match geometry {
         Geometry::Euclidean | Geometry::Manifold => {
-            m.ger(-mu, a, a, 1.0);
-            m.ger(mu, b, b, 1.0);
+            m.ger(-mu, a, a, one);
+            m.ger(mu, b, b, one);
         }
         Geometry::Gl | Geometry::Qep => from_left(m, mu),
         Geometry::Triangular => {
@@ -88,26 +94,28 @@ pub fn step(geometry: Geometry, m: &mut DMatrix<f64>, Pull { a, b, .. }: &Pull, 
             turn_towards_symmetry(m);
         }
         Geometry::Quadratic | Geometry::QuadraticOfP => {
-            let mu = if geometry == Geometry::Quadratic { 0.5 * mu } else { mu };
+            let mu = if geometry == Geometry::Quadratic { half * mu } else { mu };
             from_left(m, mu);
             from_right(m, mu);
-            *m = (&*m + m.transpose()) * 0.5;
+            *m = (&*m + m.transpose()) * half;
         }
     }
 }
 
 /// A small rotation of Q that brings it nearer to a symmetric positive definite matrix and leaves QᵀQ almost as it is: with R = Qᵀ - Q over its
 /// spectral norm, Q ← Q + α (R Q + (α/2) R R Q), α = 1/8 or where the trace is greatest, if that is nearer.
-pub fn turn_towards_symmetry(q: &mut DMatrix<f64>) {
+pub fn turn_towards_symmetry<T: RealField + Copy>(q: &mut DMatrix<T>) {
     let mut r = q.transpose() - &*q;
     let norm = r.singular_values()[0];
-    if norm == 0.0 {
+    // A norm that is no number shows in the misfit.
+    if norm <= T::zero() {
         return;
     }
     r /= norm;
     let rq = &r * &*q;
     let rrq = &r * &rq;
     let (first, second) = (rq.trace(), rrq.trace());
-    let alpha = if second < 0.0 { (-first / second).min(0.125) } else { 0.125 };
-    *q += (rq + rrq * (0.5 * alpha)) * alpha;
+    let most = convert::<f64, T>(0.125);
+    let alpha = if second < T::zero() { (-first / second).min(most) } else { most };
+    *q += (rq + rrq * (convert::<f64, T>(0.5) * alpha)) * alpha;
 }

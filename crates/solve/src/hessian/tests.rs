@@ -4,7 +4,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::bfgs::{self, BfgsFit, BfgsFitOptions};
 use super::closed_form::{ClosedForm, ClosedFormOptions};
-use super::fitting::{HessianFitting, HessianFittingOptions};
+use super::fitting::{HessianFitting, HessianFittingOptions, Precision};
 use super::geometries::{Geometry, pull, step, turn_towards_symmetry};
 use super::streams::{Kind, tridiagonal};
 use super::*;
@@ -29,7 +29,16 @@ fn errors(kind: Kind, mut solver: Box<dyn Solver<Stream>>, at: &[u64]) -> Vec<f6
 }
 
 fn fitting(kind: Kind, geometry: Geometry, step_size: f64) -> Box<dyn Solver<Stream>> {
-    let options = HessianFittingOptions { geometry, step_size, smoothing: 0.0, damping: 0.0 };
+    fitting_in(kind, geometry, step_size, Precision::Double)
+}
+
+fn fitting_in(
+    kind: Kind,
+    geometry: Geometry,
+    step_size: f64,
+    precision: Precision,
+) -> Box<dyn Solver<Stream>> {
+    let options = HessianFittingOptions { geometry, step_size, smoothing: 0.0, damping: 0.0, precision };
     Box::new(HessianFitting::new(&kind.draw(0).unwrap().0, options).unwrap())
 }
 
@@ -160,7 +169,7 @@ fn turning_keeps_the_product_and_nears_symmetry() {
 fn one_number_has_its_fixed_point_at_the_ratio() {
     let (v, h) = (DVector::from_element(1, 3.0), DVector::from_element(1, -2.0));
     for geometry in ALL {
-        let mut m = DMatrix::identity(1, 1);
+        let mut m = DMatrix::<f64>::identity(1, 1);
         for _ in 0..2000 {
             let pulled = pull(geometry, &m, &v, &h).unwrap();
             step(geometry, &mut m, &pulled, 0.1 / pulled.bound);
@@ -168,4 +177,31 @@ fn one_number_has_its_fixed_point_at_the_ratio() {
         let p = if geometry.fits_p() { m[(0, 0)] } else { m[(0, 0)] * m[(0, 0)] };
         assert!((p - 1.5).abs() < 1e-6, "{geometry:?}: {p}");
     }
+}
+
+#[test]
+fn single_precision_goes_the_same_way_until_its_last_digits() {
+    for geometry in [Geometry::Gl, Geometry::Triangular, Geometry::Root] {
+        let step_size = if geometry == Geometry::Root { 0.3 } else { 1.0 };
+        let error =
+            |precision| errors(Kind::Clean, fitting_in(Kind::Clean, geometry, step_size, precision), &[500]);
+        let (single, double) = (error(Precision::Single)[0], error(Precision::Double)[0]);
+        assert!(
+            single != double && (single - double).abs() < 1e-3 * double,
+            "{geometry:?}: {single} {double}"
+        );
+    }
+}
+
+#[test]
+fn a_fit_in_single_precision_that_is_resumed_goes_on_as_it_was() {
+    let stream = Kind::Clean.draw(1).unwrap().0;
+    let make = || fitting_in(Kind::Clean, Geometry::Gl, 1.0, Precision::Single);
+    let (mut whole, mut first, mut second) = (make(), make(), make());
+    solve(&mut *whole, &stream, 40);
+    solve(&mut *first, &stream, 15);
+    second.restore(&first.save()).unwrap();
+    solve(&mut *second, &stream, 25);
+    assert_eq!(whole.values(), second.values());
+    assert_eq!(whole.save(), second.save());
 }

@@ -14,10 +14,12 @@
 //! | [`tasks`] | reaction-diffusion equations solved by SOR, steps of Robertson's reactions solved by Newton-SOR |
 //! | [`guesses`] | Poisson's equation by SOR from a guess that is chosen, Robertson's reactions from one |
 //! | [`preconditioned`] | diffusion in a medium, by conjugate gradients with a preconditioner whose factor is chosen |
+//! | [`fields`] | the whole guess of a linear solver, on a grid |
 //! | [`dual`] | numbers that carry derivatives |
 //! | [`problems`](mod@problems) | the problems |
 
 pub mod dual;
+pub mod fields;
 pub mod fixed_factor;
 pub mod guesses;
 pub mod meta_solver;

@@ -50,6 +50,19 @@ pub fn straight_through_slope(x: f64, log_tolerance: f64, slope: f64) -> f64 {
     if above > 0.0 { slope * sigmoid_slope(above) } else { 0.0 }
 }
 
+/// What an iteration that starts at a residual above ε adds to a surrogate, straight through or of plain sigmoids, and the derivative by that residual.
+pub fn term(residual: f64, log_tolerance: f64, slope: f64, is_straight: bool) -> (f64, f64) {
+    let x = logarithm(residual);
+    let by_residual = 1.0 / (residual + SMALLEST);
+    let above = slope * (x - log_tolerance);
+    let (value, by_logarithm) = if is_straight {
+        (1.0, straight_through_slope(x, log_tolerance, slope))
+    } else {
+        (Float::sigmoid(above), slope * sigmoid_slope(above))
+    };
+    (value, by_logarithm * by_residual)
+}
+
 /// sigmoid'(x).
 pub fn sigmoid_slope(x: f64) -> f64 {
     let y = Float::sigmoid(x);
@@ -91,15 +104,8 @@ impl<const P: usize> Counter<P> {
         if residual.value <= self.tolerance {
             return false;
         }
-        let x = logarithm(residual.value);
-        let by_residual = 1.0 / (residual.value + SMALLEST);
-        let above = self.slope * (x - self.log_tolerance);
-        let (value, slope) = if self.is_straight {
-            (1.0, straight_through_slope(x, self.log_tolerance, self.slope))
-        } else {
-            (Float::sigmoid(above), self.slope * sigmoid_slope(above))
-        };
-        self.sum = self.sum + residual.through(value, slope * by_residual);
+        let (value, slope) = term(residual.value, self.log_tolerance, self.slope, self.is_straight);
+        self.sum = self.sum + residual.through(value, slope);
         self.count += 1;
         true
     }

@@ -39,7 +39,7 @@ pub enum Kind {
     Medium,
 }
 
-/// The problems of this family.
+/// The problems of this family, those of [`super::fields`] among them.
 pub fn problems() -> Vec<Arc<dyn Problem>> {
     let listed = [
         (
@@ -84,7 +84,7 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         };
         Arc::new(SolveProblem::new(said, METHODS, kind)) as Arc<dyn Problem>
     };
-    listed.into_iter().map(problem).collect()
+    listed.into_iter().map(problem).chain(super::fields::problems()).collect()
 }
 
 impl Kind {

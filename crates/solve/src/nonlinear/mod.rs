@@ -9,8 +9,10 @@
 //! | [`trust_region`] | the affine-scaling trust-region method, with each of them |
 //! | [`levenberg_marquardt`] | a projected Levenberg-Marquardt method |
 //! | [`systems`] | the problems |
+//! | [`profile`] | all of them and all starts as one problem: a performance profile |
 
 pub mod levenberg_marquardt;
+pub mod profile;
 pub mod scaling;
 pub mod systems;
 pub mod trust_region;

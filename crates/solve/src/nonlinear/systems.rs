@@ -9,6 +9,7 @@
 //! | `bullard-biegler` | 10⁴ x y = 1, e^{-x} + e^{-y} = 1.001 on [5.49e-6, 4.553] x [2.196e-3, 18.21] |
 //! | `ferraris-tronconi` | two equations with sines on [0.25, 1] x [1.5, 6.28] |
 //! | `brown-5` | Brown's almost linear equations in 5 unknowns on [-2, 2]⁵ |
+//! | `robot-kinematics` | the angles of a robot's arm, as 8 sines and cosines in [-1, 1] |
 //! | `h-equation`, `h-equation-near-critical` | Chandrasekhar's H-equation, 50 points with c = 0.99, 100 with c = 0.9999, on [0, 5]ⁿ |
 
 use std::f64::consts::{E, PI};
@@ -37,6 +38,8 @@ pub enum System {
     FerrarisTronconi,
     /// Brown's, in 5 unknowns.
     Brown,
+    /// Of a robot's arm.
+    RobotKinematics,
     /// Chandrasekhar's with so many points and this c.
     Chandrasekhar(usize, f64),
 }
@@ -48,6 +51,11 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         ("bullard-biegler", "solve two badly scaled equations near a bound", System::BullardBiegler),
         ("ferraris-tronconi", "solve two equations with sines and exponentials", System::FerrarisTronconi),
         ("brown-5", "solve Brown's almost linear equations in 5 unknowns", System::Brown),
+        (
+            "robot-kinematics",
+            "find the angles of a robot's arm: 8 equations in sines and cosines",
+            System::RobotKinematics,
+        ),
         (
             "h-equation",
             "solve Chandrasekhar's H-equation at 50 points, c = 0.99",
@@ -70,7 +78,7 @@ pub fn problems() -> Vec<Arc<dyn Problem>> {
         };
         Arc::new(SolveProblem::new(said, METHODS, system)) as Arc<dyn Problem>
     };
-    listed.into_iter().map(problem).collect()
+    listed.into_iter().map(problem).chain([super::profile::problem()]).collect()
 }
 
 impl System {
@@ -78,6 +86,7 @@ impl System {
         match self {
             System::Himmelblau | System::BullardBiegler | System::FerrarisTronconi => 2,
             System::Brown => 5,
+            System::RobotKinematics => 8,
             System::Chandrasekhar(n, _) => n,
         }
     }
@@ -114,6 +123,7 @@ impl Equations for System {
                 (DVector::from_row_slice(&[0.25, 1.5]), DVector::from_row_slice(&[1.0, 6.28]))
             }
             System::Brown => all(-2.0, 2.0),
+            System::RobotKinematics => all(-1.0, 1.0),
             System::Chandrasekhar(..) => all(0.0, 5.0),
         }
     }
@@ -147,6 +157,27 @@ impl Equations for System {
                         if i < n - 1 { x[i] + sum - (n + 1) as f64 } else { x.product() - 1.0 }
                     },
                 )
+            }
+            System::RobotKinematics => {
+                let x: &[f64] = x.as_slice();
+                let on_circle = |i: usize| x[i] * x[i] + x[i + 1] * x[i + 1] - 1.0;
+                DVector::from_row_slice(&[
+                    4.731e-3 * x[0] * x[2] - 0.3578 * x[1] * x[2] - 0.1238 * x[0] + x[6]
+                        - 1.637e-3 * x[1]
+                        - 0.9338 * x[3]
+                        - 0.3571,
+                    0.2238 * x[0] * x[2] + 0.7623 * x[1] * x[2] + 0.2638 * x[0]
+                        - x[6]
+                        - 0.07745 * x[1]
+                        - 0.6734 * x[3]
+                        - 0.6022,
+                    x[5] * x[7] + 0.3578 * x[0] + 4.731e-3 * x[1],
+                    -0.7623 * x[0] + 0.2238 * x[1] + 0.3461,
+                    on_circle(0),
+                    on_circle(2),
+                    on_circle(4),
+                    on_circle(6),
+                ])
             }
             System::Chandrasekhar(n, c) => DVector::from_fn(n, |i, _| {
                 let sum: f64 = (0..n).map(|j| System::kernel(n, c, i, j) * x[j]).sum();
@@ -193,6 +224,36 @@ impl Equations for System {
                         (0..n).filter(|&k| k != j).map(|k| x[k]).product()
                     }
                 })
+            }
+            System::RobotKinematics => {
+                let mut jacobian = DMatrix::zeros(8, 8);
+                let entries = [
+                    (0, 0, 4.731e-3 * x[2] - 0.1238),
+                    (0, 1, -0.3578 * x[2] - 1.637e-3),
+                    (0, 2, 4.731e-3 * x[0] - 0.3578 * x[1]),
+                    (0, 3, -0.9338),
+                    (0, 6, 1.0),
+                    (1, 0, 0.2238 * x[2] + 0.2638),
+                    (1, 1, 0.7623 * x[2] - 0.07745),
+                    (1, 2, 0.2238 * x[0] + 0.7623 * x[1]),
+                    (1, 3, -0.6734),
+                    (1, 6, -1.0),
+                    (2, 0, 0.3578),
+                    (2, 1, 4.731e-3),
+                    (2, 5, x[7]),
+                    (2, 7, x[5]),
+                    (3, 0, -0.7623),
+                    (3, 1, 0.2238),
+                ];
+                for (i, j, value) in entries {
+                    jacobian[(i, j)] = value;
+                }
+                for circle in 0..4 {
+                    for j in [2 * circle, 2 * circle + 1] {
+                        jacobian[(4 + circle, j)] = 2.0 * x[j];
+                    }
+                }
+                jacobian
             }
             System::Chandrasekhar(n, c) => {
                 let mut jacobian = DMatrix::identity(n, n);

@@ -24,12 +24,13 @@ impl Equations for Affine {
     }
 }
 
-fn all() -> [System; 6] {
+fn all() -> [System; 7] {
     [
         System::Himmelblau,
         System::BullardBiegler,
         System::FerrarisTronconi,
         System::Brown,
+        System::RobotKinematics,
         System::Chandrasekhar(20, 0.99),
         System::Chandrasekhar(30, 0.9999),
     ]
