@@ -7,6 +7,7 @@ mod conv;
 mod embedding;
 mod linear;
 mod mlp;
+mod noisy;
 mod norm;
 mod transformer;
 
@@ -14,5 +15,6 @@ pub use conv::Conv2d;
 pub use embedding::Embedding;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpConfig, Scratch};
+pub use noisy::{NoisyLinear, factor_noise};
 pub use norm::{LayerNorm, NormKind};
 pub use transformer::{CausalTransformer, KvCache, Positions, TransformerConfig};
