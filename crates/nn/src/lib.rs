@@ -43,8 +43,8 @@ use quire_kernels::{gemm, loops, multiversion, pool};
 pub use distributions::{Categorical, Normal, TanhCorrection, TanhNormal};
 pub use init::Init;
 pub use layers::{
-    CausalTransformer, Conv2d, Embedding, KvCache, LayerNorm, Linear, Mlp, MlpConfig, NormKind, Positions,
-    Scratch, TransformerConfig, UNet, UNetConfig,
+    CausalTransformer, Conv2d, Embedding, KvCache, LayerNorm, Linear, Mlp, MlpConfig, NoisyLinear, NormKind,
+    Positions, Scratch, TransformerConfig, UNet, UNetConfig, factor_noise,
 };
 pub use ops::{Activation, Attention, DropoutKey, Index, Rotary};
 pub use params::{Params, View};

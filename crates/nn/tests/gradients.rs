@@ -70,6 +70,18 @@ fn closures() {
 }
 
 #[test]
+fn quantile_regression() {
+    fn loss<'g>(x: Tensor<'g, f64>, delta: f64) -> Tensor<'g, f64> {
+        let numbers = |step: f64| (0..6).map(|i| (f64::from(i) * step).sin() * 2.0).collect::<Vec<_>>();
+        let levels = x.graph().constant(&[3], &[0.1, 0.5, 0.8]);
+        x.quantile_huber(levels, x.graph().constant(&[2, 3], &numbers(1.7)), delta)
+    }
+    check_first("quantile_huber", &[&[2, 3]], |_, x| loss(x[0], 0.7));
+    check_first("quantile_huber, without rounding", &[&[2, 3]], |_, x| loss(x[0], 0.0));
+    check_first("quantile_huber, wide", &[&[2, 3]], |_, x| loss(x[0], 50.0));
+}
+
+#[test]
 fn reductions() {
     check("sum", &[&[2, 3]], |_, x| x[0].sum().square());
     check("mean", &[&[2, 3]], |_, x| x[0].mean().exp());

@@ -8,6 +8,7 @@
 //! | [`estimation`] | family: estimators of a maximum, where every error can be computed |
 //! | [`online`] | the run: learn in an environment, be examined in another |
 //! | [`replay`] | experience replay |
+//! | [`sum_tree`] | drawing in proportion to priorities |
 //! | [`n_step`] | returns of several steps on their way into replay |
 //! | [`exploration`] | exploration schedules |
 //! | [`network`] | Q-networks for vectors and images |
@@ -24,6 +25,7 @@ pub mod online;
 pub mod problem;
 pub mod replay;
 pub mod simulator;
+pub mod sum_tree;
 pub mod value;
 
 pub use problem::wing;

@@ -3,7 +3,8 @@
 use quire_core::{Error, Result, Rng};
 use quire_env::Space;
 use quire_nn::{
-    Activation, Conv2d, Graph, Init, Linear, Mlp, MlpConfig, Params, Scratch, Tape, Tensor, View,
+    Activation, Conv2d, Graph, Init, Linear, Mlp, MlpConfig, NoisyLinear, Params, Scratch, Tape, Tensor,
+    View, factor_noise,
 };
 use quire_optim::Layout;
 use schemars::JsonSchema;
@@ -57,16 +58,40 @@ pub struct ConvolutionOptions {
     pub stride: usize,
 }
 
+/// What a network has beyond the one value an action of a Q-network.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Form {
+    /// Numbers for each action: 1 is the action's value, more tell of the distribution of its returns.
+    pub numbers: usize,
+    /// Heads, networks side by side that share the convolutions and the first hidden layers.
+    pub heads: usize,
+    /// Hidden layers that come before the heads; there may be fewer.
+    pub shared_layers: usize,
+    /// The initial scale of the noise on the weights of all fully connected layers, if they have any.
+    pub noise: Option<f64>,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Form { numbers: 1, heads: 1, shared_layers: 0, noise: None }
+    }
+}
+
 /// The shape of a Q-network; its weights live in a [`Params`].
+///
+/// It is made of two parts: *features* of the observation - convolutions and shared layers, or the observation itself - and the
+/// *heads* that make values of them.
 #[derive(Debug, Clone)]
 pub struct QNetwork {
     /// For image observations.
     image: Option<Image>,
     /// For vector observations that are scaled: what each entry is multiplied by, and what is then added to it.
     scaling: Option<Vec<(f32, f32)>>,
+    shared: Option<Mlp>,
     body: Body,
     observation: usize,
-    actions: usize,
+    features: usize,
+    heads: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -82,22 +107,26 @@ struct Image {
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone)]
 enum Body {
-    /// Fully connected, a bias for each action.
+    /// Fully connected, a bias for each output.
     Plain(Mlp),
-    /// Fully connected, one bias for all actions.
+    /// Fully connected, one bias for all outputs.
     SharedBias { hidden: Option<Mlp>, head: Linear, bias: View },
+    /// Fully connected with noise on all weights: the factors of each layer's inputs and outputs one after the other, or
+    /// none while the noise is off.
+    Noisy { layers: Vec<NoisyLinear>, noise: Vec<f32> },
 }
 
 impl QNetwork {
     /// Registers the weights in `params`, drawn as PyTorch's defaults are.
     ///
     /// # Errors
-    /// Convolutions that do not fit into the image.
+    /// Convolutions that do not fit into the image, and options that the form does not go with.
     pub fn new(
         params: &mut Params<f32>,
         observation: &Space,
         actions: usize,
         options: &QNetworkOptions,
+        form: Form,
         rng: &mut Rng,
     ) -> Result<Self> {
         let image = match *observation.shape() {
@@ -105,32 +134,87 @@ impl QNetwork {
             _ => None,
         };
         let scaling = (options.scale_bounded && image.is_none()).then(|| scaling(observation));
-        let mut sizes = vec![image.as_ref().map_or(observation.size(), |image| image.features)];
-        sizes.extend(&options.hidden);
-        let body = if options.shared_bias {
-            let config = MlpConfig {
-                sizes: sizes.clone(),
-                output_activation: Activation::Relu,
-                ..MlpConfig::default()
-            };
-            let hidden = (sizes.len() > 1).then(|| Mlp::new(params, "hidden", &config, rng));
-            let shape = [1, sizes[sizes.len() - 1], actions];
-            let head = Linear::with(params, "head", shape, Init::KaimingUniform, None, rng);
-            Body::SharedBias { hidden, head, bias: params.add("head.shared_bias", &[1], Init::Zeros, rng) }
-        } else {
-            sizes.push(actions);
-            Body::Plain(Mlp::new(params, "q", &MlpConfig { sizes, ..MlpConfig::default() }, rng))
+        let seen = image.as_ref().map_or(observation.size(), |image| image.features);
+        let (before, after) = options.hidden.split_at(form.shared_layers.min(options.hidden.len()));
+        let hidden_config = |sizes: &[usize], ensemble| MlpConfig {
+            sizes: sizes.to_vec(),
+            output_activation: Activation::Relu,
+            ensemble,
+            ..MlpConfig::default()
         };
-        Ok(QNetwork { image, scaling, body, observation: observation.size(), actions })
+        let shared = (!before.is_empty()).then(|| {
+            let sizes: Vec<usize> = [seen].iter().chain(before).copied().collect();
+            Mlp::new(params, "shared", &hidden_config(&sizes, 1), rng)
+        });
+        let features = before.last().copied().unwrap_or(seen);
+        let mut sizes: Vec<usize> = [features].iter().chain(after).copied().collect();
+        let (heads, outputs) = (form.heads, actions * form.numbers);
+        let body = if let Some(scale) = form.noise {
+            if options.shared_bias {
+                return Err(Error::option("network.shared_bias", "does not go with weights that have noise"));
+            }
+            sizes.push(outputs);
+            let mut layer = |(index, pair): (usize, &[usize])| {
+                let last = index + 2 == sizes.len();
+                let activation = if last { Activation::None } else { Activation::Relu };
+                let name = format!("noisy.{index}");
+                NoisyLinear::new(params, &name, pair[0], pair[1], scale, rng).activated(activation)
+            };
+            Body::Noisy { layers: sizes.windows(2).enumerate().map(&mut layer).collect(), noise: Vec::new() }
+        } else if options.shared_bias {
+            let hidden =
+                (sizes.len() > 1).then(|| Mlp::new(params, "hidden", &hidden_config(&sizes, heads), rng));
+            let shape = [heads, sizes[sizes.len() - 1], outputs];
+            let head = Linear::with(params, "head", shape, Init::KaimingUniform, None, rng);
+            let shape = [heads, 1, 1];
+            let shape = &shape[..if heads == 1 { 1 } else { 3 }];
+            Body::SharedBias { hidden, head, bias: params.add("head.shared_bias", shape, Init::Zeros, rng) }
+        } else {
+            sizes.push(outputs);
+            let config = MlpConfig { sizes, ensemble: heads, ..MlpConfig::default() };
+            Body::Plain(Mlp::new(params, "q", &config, rng))
+        };
+        Ok(QNetwork { image, scaling, shared, body, observation: observation.size(), features, heads })
     }
 
-    /// The number of actions.
-    pub fn actions(&self) -> usize {
-        self.actions
+    /// The width of the features.
+    pub fn features_size(&self) -> usize {
+        self.features
     }
 
-    /// Q(s, ·) of a batch: `[batch, observation]` in, `[1, batch, actions]` out.
+    /// Turns the noise on the weights off: they are their means.
+    pub fn silence(&mut self) {
+        if let Body::Noisy { noise, .. } = &mut self.body {
+            noise.clear();
+        }
+    }
+
+    /// Draws the noise on the weights anew.
+    pub fn draw_noise(&mut self, rng: &mut Rng) {
+        if let Body::Noisy { layers, noise } = &mut self.body {
+            noise.resize(layers.iter().flat_map(NoisyLinear::sizes).sum(), 0.0);
+            factor_noise(rng, noise);
+        }
+    }
+
+    /// The numbers of all actions for a batch: `[batch, observation]` in, `[heads, batch, outputs]` out.
+    ///
+    /// The heads' gradients add up in the features, and each counts for one over their number, as Osband et al. (2016) do.
     pub fn forward<'g>(
+        &self,
+        graph: Graph<'g, f32>,
+        params: &'g Params<f32>,
+        observations: &[f32],
+    ) -> Tensor<'g, f32> {
+        let features = self.features(graph, params, observations);
+        let share = 1.0 / self.heads as f32;
+        let shared = self.heads > 1 && features.is_recorded();
+        let features = if shared { features.map(|x| x, move |_, _| share) } else { features };
+        self.head(graph, params, features)
+    }
+
+    /// The features of a batch: `[batch, observation]` in, `[1, batch, features]` out.
+    pub fn features<'g>(
         &self,
         graph: Graph<'g, f32>,
         params: &'g Params<f32>,
@@ -146,16 +230,39 @@ impl QNetwork {
                 rows.for_each(|(x, observation)| scale(scaling, observation, x));
             }),
         };
+        self.shared.as_ref().map_or(x, |shared| shared.forward(graph, params, x))
+    }
+
+    /// What the heads make of features: `[1, rows, features]` in, `[heads, rows, outputs]` out.
+    pub fn head<'g>(
+        &self,
+        graph: Graph<'g, f32>,
+        params: &'g Params<f32>,
+        features: Tensor<'g, f32>,
+    ) -> Tensor<'g, f32> {
         match &self.body {
-            Body::Plain(mlp) => mlp.forward(graph, params, x),
+            Body::Plain(mlp) => mlp.forward(graph, params, features),
             Body::SharedBias { hidden, head, bias } => {
-                let features = hidden.as_ref().map_or(x, |hidden| hidden.forward(graph, params, x));
-                head.forward(graph, params, features) + graph.param(params, *bias)
+                let x = hidden.as_ref().map_or(features, |hidden| hidden.forward(graph, params, features));
+                head.forward(graph, params, x) + graph.param(params, *bias)
+            }
+            Body::Noisy { layers, noise } => {
+                let mut rest = &noise[..];
+                layers.iter().fold(features, |x, layer| {
+                    let factors = (!rest.is_empty()).then(|| {
+                        layer.sizes().map(|size| {
+                            let (factors, others) = rest.split_at(size);
+                            rest = others;
+                            graph.constant(&[size], factors)
+                        })
+                    });
+                    layer.forward(graph, params, x, factors)
+                })
             }
         }
     }
 
-    /// Q(s, ·) of one observation, `[actions]`.
+    /// The numbers of all actions for one observation, `[heads, outputs]`.
     pub fn infer<'w>(
         &self,
         params: &Params<f32>,
@@ -163,8 +270,8 @@ impl QNetwork {
         workspace: &'w mut Workspace,
     ) -> &'w [f32] {
         let Workspace { scratch, tape, values } = workspace;
-        match (&self.image, &self.body) {
-            (None, Body::Plain(mlp)) => match &self.scaling {
+        match (&self.image, &self.shared, &self.body) {
+            (None, None, Body::Plain(mlp)) => match &self.scaling {
                 None => mlp.infer(params, observation, scratch),
                 Some(scaling) => {
                     values.resize(observation.len(), 0.0);
@@ -254,7 +361,8 @@ impl Image {
 /// Memory that acting works in.
 pub struct Workspace {
     scratch: Scratch<f32>,
-    tape: Tape<f32>,
+    /// For what acting computes on a tape.
+    pub tape: Tape<f32>,
     values: Vec<f32>,
 }
 
@@ -303,10 +411,14 @@ mod tests {
     }
 
     fn network(shape: &[usize], options: &QNetworkOptions) -> (QNetwork, Params<f32>) {
+        network_of(shape, options, Form::default())
+    }
+
+    fn network_of(shape: &[usize], options: &QNetworkOptions, form: Form) -> (QNetwork, Params<f32>) {
         let mut params = Params::new();
         let mut rng = Seeds::new(0).stream("network");
         let space = Space::uniform(-2.0, 1.0, shape);
-        let network = QNetwork::new(&mut params, &space, 2, options, &mut rng).unwrap();
+        let network = QNetwork::new(&mut params, &space, 2, options, form, &mut rng).unwrap();
         (network, params)
     }
 
@@ -377,8 +489,99 @@ mod tests {
     fn a_kernel_larger_than_the_image_is_refused() {
         let space = Space::uniform(0.0, 1.0, &[4, 5, 5]);
         let mut rng = Seeds::new(0).stream("network");
-        let error =
-            QNetwork::new(&mut Params::new(), &space, 2, &QNetworkOptions::default(), &mut rng).unwrap_err();
+        let error = QNetwork::new(
+            &mut Params::new(),
+            &space,
+            2,
+            &QNetworkOptions::default(),
+            Form::default(),
+            &mut rng,
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("`network.convolutions`"), "{error}");
+    }
+
+    /// Heads are networks of their own on common features, whatever the network is made of.
+    #[test]
+    fn heads_of_one_observation_and_a_batch_agree() {
+        let convolutions = vec![ConvolutionOptions { channels: 2, kernel: 2, stride: 1 }];
+        for (shared_bias, shared_layers) in [(false, 0), (false, 1), (true, 1), (true, 2), (false, 9)] {
+            for shape in [&[12][..], &[3, 2, 2]] {
+                let options = QNetworkOptions {
+                    convolutions: convolutions.clone(),
+                    hidden: vec![8, 6],
+                    shared_bias,
+                    ..QNetworkOptions::default()
+                };
+                let form = Form { heads: 3, shared_layers, ..Form::default() };
+                let (network, params) = network_of(shape, &options, form);
+                let observations: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin()).collect();
+                let mut tape = Tape::new(1);
+                let graph = tape.graph();
+                let batch = network.forward(graph, &params, &observations);
+                assert_eq!(batch.shape(), [3, 2, 2]);
+                let mut workspace = Workspace::default();
+                for (row, observation) in observations.chunks(12).enumerate() {
+                    let single = network.infer(&params, observation, &mut workspace);
+                    assert_eq!(single.len(), 6);
+                    for (index, a) in single.iter().enumerate() {
+                        let b = batch.data()[(index / 2 * 2 + row) * 2 + index % 2];
+                        assert!((a - b).abs() < 1e-6, "{single:?} {:?}", batch.data());
+                    }
+                }
+                assert_ne!(batch.data()[..4], batch.data()[4..8]);
+            }
+        }
+    }
+
+    /// The gradient of what is shared is the mean over the heads, that of each head its own.
+    #[test]
+    fn heads_share_the_gradient_of_the_features() {
+        let options = QNetworkOptions { hidden: vec![5, 4], ..QNetworkOptions::default() };
+        let form = Form { heads: 4, shared_layers: 1, ..Form::default() };
+        let (network, params) = network_of(&[3], &options, form);
+        let observations = [0.3, -0.5, 1.0];
+        let mut tape = Tape::new(1);
+        let gradient_of = |scaled: bool, tape: &mut Tape<f32>| {
+            let graph = tape.graph();
+            let values = if scaled {
+                network.forward(graph, &params, &observations)
+            } else {
+                network.head(graph, &params, network.features(graph, &params, &observations))
+            };
+            let mut gradient = vec![0.0; params.len()];
+            values.square().sum().gradient(&params, &mut gradient);
+            gradient
+        };
+        let (scaled, plain) = (gradient_of(true, &mut tape), gradient_of(false, &mut tape));
+        let shared = 3 * 5 + 5;
+        assert!(plain[..shared].iter().any(|&g| g != 0.0));
+        let close = |(a, b): (&f32, f32)| (a - b).abs() < 1e-6;
+        assert!(scaled[..shared].iter().zip(plain[..shared].iter().map(|g| g / 4.0)).all(close));
+        assert_eq!(scaled[shared..], plain[shared..]);
+    }
+
+    #[test]
+    fn noise_comes_and_goes() {
+        let options = QNetworkOptions { hidden: vec![5], ..QNetworkOptions::default() };
+        let form = Form { noise: Some(0.5), ..Form::default() };
+        let (mut network, params) = network_of(&[3], &options, form);
+        assert_eq!(params.len(), 2 * ((3 + 1) * 5 + (5 + 1) * 2));
+        let mut workspace = Workspace::default();
+        let mut rng = Seeds::new(1).stream("noise");
+        let mut values =
+            |network: &QNetwork| network.infer(&params, &[0.3, -0.5, 1.0], &mut workspace).to_vec();
+        let quiet = values(&network);
+        network.draw_noise(&mut rng);
+        let noisy = values(&network);
+        assert_eq!(noisy, values(&network));
+        network.draw_noise(&mut rng);
+        assert!(noisy != quiet && noisy != values(&network));
+        network.silence();
+        assert_eq!(values(&network), quiet);
+        let refused = QNetworkOptions { shared_bias: true, ..options };
+        let space = Space::uniform(-2.0, 1.0, &[3]);
+        let error = QNetwork::new(&mut Params::new(), &space, 2, &refused, form, &mut rng).unwrap_err();
+        assert!(error.to_string().contains("`network.shared_bias`"), "{error}");
     }
 }

@@ -225,16 +225,63 @@ impl Replay {
         self.written += 1;
     }
 
+    /// Transitions ever stored.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Where the transition of this number, counted from 0, lies or lay: a place below the capacity.
+    pub fn place(&self, number: u64) -> usize {
+        (number % self.capacity as u64) as usize
+    }
+
+    /// The number, counted from 0, of the transition that lies at `place`.
+    ///
+    /// # Panics
+    /// If none does.
+    pub fn number(&self, place: usize) -> u64 {
+        assert!(place < self.len(), "place {place} of a replay memory that holds {}", self.len());
+        let newest = self.written - 1;
+        let last = self.place(newest);
+        // Places up to the newest one's were written since the memory last began anew, those behind it before.
+        let before = if place <= last { last - place } else { last + (self.capacity - place) };
+        newest - before as u64
+    }
+
+    /// The places of a batch's transitions.
+    pub fn places<'b>(&self, batch: &'b Batch) -> impl ExactSizeIterator<Item = usize> + 'b {
+        let stride = self.stride();
+        batch.rows.iter().map(move |at| at / stride)
+    }
+
     /// Fills `batch` with `size` transitions drawn uniformly with replacement.
     ///
     /// # Panics
     /// If nothing is held.
     pub fn sample(&self, size: usize, rng: &mut Rng, batch: &mut Batch) {
         assert!(!self.is_empty(), "sampling from an empty replay memory");
-        let (row_bytes, stride, held) = (self.row_bytes(), self.stride(), self.len());
-        let rows: &[u8] = cast_slice(&self.lines);
+        let (stride, held) = (self.stride(), self.len());
         batch.rows.clear();
         batch.rows.extend((0..size).map(|_| rng.random_range(0..held) * stride));
+        self.gather(batch);
+    }
+
+    /// Fills `batch` with the transitions at these places.
+    ///
+    /// # Panics
+    /// If a place holds nothing.
+    pub fn sample_at(&self, places: &[usize], batch: &mut Batch) {
+        let (stride, held) = (self.stride(), self.len());
+        assert!(places.iter().all(|&place| place < held), "a place of a replay memory that holds nothing");
+        batch.rows.clear();
+        batch.rows.extend(places.iter().map(|place| place * stride));
+        self.gather(batch);
+    }
+
+    /// Fills `batch` from its rows.
+    fn gather(&self, batch: &mut Batch) {
+        let (row_bytes, size) = (self.row_bytes(), batch.rows.len());
+        let rows: &[u8] = cast_slice(&self.lines);
         batch.rows.iter().take(AHEAD).for_each(|&at| prefetch_row(&rows[at..at + row_bytes]));
         batch.observations.resize(size * self.observation_size, 0.0);
         batch.next_observations.resize(size * self.observation_size, 0.0);
@@ -372,6 +419,24 @@ mod tests {
         assert_eq!(batch.observations, [255.0, 7.0]);
         assert_eq!(batch.next_observations, [255.0, 7.0]);
         assert_eq!((replay.row_bytes(), replay.stride()), (2 * 2 + 16, 32));
+    }
+
+    #[test]
+    fn places_and_numbers_of_transitions_belong_together() {
+        let mut replay = Replay::new(3, 2, 1, Precision::Single);
+        let mut batch = Batch::default();
+        for number in 0..8_u64 {
+            replay.push(&transition(&[number as f32, 0.0], 0.0));
+            assert_eq!(replay.written(), number + 1);
+            let oldest = number.saturating_sub(2);
+            let places: Vec<usize> = (oldest..=number).map(|number| replay.place(number)).collect();
+            replay.sample_at(&places, &mut batch);
+            assert_eq!(replay.places(&batch).collect::<Vec<_>>(), places);
+            for (row, number) in (oldest..=number).enumerate() {
+                assert_eq!(replay.number(places[row]), number);
+                assert_eq!(batch.observations[2 * row], number as f32);
+            }
+        }
     }
 
     #[test]

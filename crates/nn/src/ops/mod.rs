@@ -11,6 +11,7 @@ mod likelihood;
 mod linear;
 mod matmul;
 mod norm;
+mod quantile;
 mod reduce;
 mod scan;
 mod shaping;

@@ -30,14 +30,13 @@ use quire_core::{About, Error, Options, Result, Rng, Trace, options, state};
 use quire_mdp::regularized::md_vi::PAPER;
 use quire_nn::{Params, Tensor};
 use quire_optim::{NORMS_FILE, Optimizer, OptimizerOptions, OptimizerSetting};
-use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::deep_q::{DeepQ, DeepQOptions, argmax};
 use crate::agent::{Actions, Agent, Learner, Task};
 use crate::exploration::Exploration;
-use crate::network::{QNetwork, QNetworkOptions, Workspace, check_widths, layout};
+use crate::network::{Form, QNetwork, QNetworkOptions, Workspace, check_widths, layout};
 use crate::replay::Transition;
 
 /// The artefact's file with the policy network's weights; q's are where [`DeepQ`] puts them.
@@ -315,7 +314,7 @@ impl MdDqn {
     /// Fills y from π, π⁻ and q⁻ at the next states.
     fn set_targets(&mut self) {
         let MdDqn { options, parts, network, online, target, log_policy, previous, values, .. } = self;
-        let actions = network.actions();
+        let actions = parts.actions();
         let (batch, graph) = (&parts.batch, parts.tape.graph());
         let next = &batch.next_observations;
         let q = graph.no_grad(|| parts.network.forward(graph, &parts.target, next)).data();
@@ -339,7 +338,7 @@ impl MdDqn {
     /// One step of the policy's network on its loss, from q⁻ and its own copy at the states.
     fn improve(&mut self) -> Result<()> {
         let MdDqn { options, parts, network, online, target, previous, aim, .. } = self;
-        let actions = network.actions();
+        let actions = parts.actions();
         let graph = parts.tape.graph();
         let states = &parts.batch.observations;
         let q = graph.no_grad(|| parts.network.forward(graph, &parts.target, states)).data();
@@ -395,8 +394,14 @@ impl Learner for MdDqn {
         let parts = DeepQ::new(task, options.deep_q())?;
         let mut online = Params::new();
         let mut initial = task.seeds.stream("policy network");
-        let network =
-            QNetwork::new(&mut online, &task.observation, parts.actions(), &options.network, &mut initial)?;
+        let network = QNetwork::new(
+            &mut online,
+            &task.observation,
+            parts.actions(),
+            &options.network,
+            Form::default(),
+            &mut initial,
+        )?;
         let updates = (task.budget.saturating_sub(options.learning_starts) / options.learn_period).max(1);
         let setting = OptimizerSetting::new(task.seeds.child("policy optimizer"))
             .with_steps(updates)
@@ -425,20 +430,14 @@ impl Agent for MdDqn {
     }
 
     fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) {
-        let epsilon = self.options.evaluation_epsilon;
-        let random = epsilon > 0.0 && rng.random::<f64>() < epsilon;
-        let chosen = if random {
-            rng.random_range(0..self.network.actions())
-        } else {
-            self.policy_action(observation)
-        };
-        action[0] = chosen as f32;
+        let chosen = self.parts.random_evaluated_action(rng);
+        action[0] = chosen.unwrap_or_else(|| self.policy_action(observation)) as f32;
     }
 
     /// q(s, argmax π).
     fn value(&mut self, observation: &[f32]) -> Option<f64> {
         let action = self.policy_action(observation);
-        Some(self.parts.action_value(observation, action))
+        Some(f64::from(self.parts.infer(observation)[action]))
     }
 
     fn discount(&self) -> f64 {
@@ -461,16 +460,17 @@ impl Agent for MdDqn {
     }
 
     fn save(&self) -> Vec<u8> {
-        state::encode("md-dqn", &(self.parts.save(), &self.online, &self.target, self.optimizer.save()))
+        let policy = (&self.online, &self.target, self.optimizer.save());
+        self.parts.save(state::encode("md-dqn", &policy))
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<()> {
-        let (parts, online, target, optimizer): (Vec<u8>, Params<f32>, Params<f32>, Vec<u8>) =
-            state::decode("md-dqn", saved)?;
+        let policy = self.parts.restore(saved)?;
+        let (online, target, optimizer): (Params<f32>, Params<f32>, Vec<u8>) =
+            state::decode("md-dqn", &policy)?;
         if [&online, &target].iter().any(|saved| layout(saved) != layout(&self.online)) {
             return Err(Error::Resume("the saved learner has other options".into()));
         }
-        self.parts.restore(&parts)?;
         self.optimizer.restore(&optimizer)?;
         (self.online, self.target) = (online, target);
         Ok(())
@@ -499,6 +499,8 @@ mod tests {
     use quire_nn::Tape;
 
     use super::super::dqn::dqn_targets;
+    use rand::RngExt;
+
     use super::*;
 
     const LN_2: f32 = std::f32::consts::LN_2;
