@@ -47,7 +47,7 @@ deep_q_options! {
 
 impl Options for C51Options {
     fn validate(&self) -> Result<()> {
-        if !(self.least_return < self.greatest_return) {
+        if self.least_return.partial_cmp(&self.greatest_return) != Some(std::cmp::Ordering::Less) {
             let problem = format!("must be below greatest_return, which is {}", self.greatest_return);
             return Err(Error::option("least_return", problem));
         }
