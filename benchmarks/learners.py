@@ -19,15 +19,14 @@ SETTINGS = {
     ),
     "sac": dict(work="sac", threads=1, title="SAC, RL-Zoo: 256-256, batch 256, an update every step", peers=["sb3", "sbx"]),
 }
-# Multiplications with weights that an update needs for a row of its batch: forward, for the gradient of the weights, and for that of
-# the layer below, which the first layer does not need.
-def trained(sizes):
-    pairs = [a * b for a, b in zip(sizes, sizes[1:])]
-    return 3 * sum(pairs) - pairs[0]
-
-
 def forward(sizes):
+    """Multiplications with weights for a row of a batch."""
     return sum(a * b for a, b in zip(sizes, sizes[1:]))
+
+
+def trained(sizes):
+    """The same with those for the gradients of the weights and of the layers below, which the first layer does not need."""
+    return 3 * forward(sizes) - sizes[0] * sizes[1]
 
 
 Q, CRITIC, ACTOR = [4, 256, 256, 2], [4, 256, 256, 1], [3, 256, 256, 2]

@@ -176,10 +176,9 @@ impl Learner for BayesUcbDqn {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bootstrapped_dqn::tests::task;
+    use super::super::bootstrapped_dqn::tests::{last_step, task};
     use super::*;
     use crate::network::QNetworkOptions;
-    use crate::replay::Transition;
 
     #[test]
     fn quantiles_are_order_statistics() {
@@ -217,15 +216,7 @@ mod tests {
         for visits in [4_u32, 40] {
             let mut learner = learner(4.0);
             for visit in 0..visits {
-                learner.parts.remember(&Transition {
-                    observation: &[1.0],
-                    action: &[0.0],
-                    reward: (visit % 2) as f32,
-                    steps: 1,
-                    next_observation: &[0.0],
-                    terminated: true,
-                    truncated: false,
-                });
+                learner.parts.remember(&last_step(&[0.0], (visit % 2) as f32));
             }
             for _ in 0..600 {
                 learner.update().unwrap();
@@ -246,15 +237,7 @@ mod tests {
         let (mut first, mut second) = (learner(0.0), learner(0.0));
         second.options.prior_return = -50.0;
         for learner in [&mut first, &mut second] {
-            learner.parts.remember(&Transition {
-                observation: &[1.0],
-                action: &[1.0],
-                reward: 0.5,
-                steps: 1,
-                next_observation: &[0.0],
-                terminated: true,
-                truncated: false,
-            });
+            learner.parts.remember(&last_step(&[1.0], 0.5));
             (0..5).for_each(|_| learner.update().unwrap());
         }
         assert_eq!(first.parts.online.data(), second.parts.online.data());

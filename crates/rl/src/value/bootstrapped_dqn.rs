@@ -267,6 +267,19 @@ pub(super) mod tests {
         }
     }
 
+    /// A step from the state 1 that ends its episode.
+    pub fn last_step(action: &[f32], reward: f32) -> Transition<'_> {
+        Transition {
+            observation: &[1.0],
+            action,
+            reward,
+            steps: 1,
+            next_observation: &[0.0],
+            terminated: true,
+            truncated: false,
+        }
+    }
+
     fn learner(mask_probability: f64) -> BootstrappedDqn {
         let options = BootstrappedDqnOptions {
             heads: 3,

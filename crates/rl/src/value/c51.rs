@@ -227,10 +227,9 @@ impl Learner for C51 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bootstrapped_dqn::tests::task;
+    use super::super::bootstrapped_dqn::tests::{last_step, task};
     use super::*;
     use crate::network::QNetworkOptions;
-    use crate::replay::Transition;
 
     /// Returns -2, -1, 0, 1, 2.
     const ATOMS: Atoms = Atoms { count: 5, least: -2.0, distance: 1.0 };
@@ -305,15 +304,7 @@ mod tests {
         };
         let mut learner = C51::new(&task(), options).unwrap();
         for step in 0..100 {
-            learner.parts.remember(&Transition {
-                observation: &[1.0],
-                action: &[1.0],
-                reward: (step % 2) as f32,
-                steps: 1,
-                next_observation: &[0.0],
-                terminated: true,
-                truncated: false,
-            });
+            learner.parts.remember(&last_step(&[1.0], (step % 2) as f32));
         }
         for _ in 0..500 {
             learner.update().unwrap();

@@ -288,10 +288,9 @@ impl Learner for Iqn {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bootstrapped_dqn::tests::task;
+    use super::super::bootstrapped_dqn::tests::{last_step, task};
     use super::*;
     use crate::network::QNetworkOptions;
-    use crate::replay::Transition;
 
     #[test]
     fn cosines_are_cosines() {
@@ -337,15 +336,7 @@ mod tests {
     fn quantiles_of_the_reward_are_learned() {
         let mut learner = learner(vec![32, 32]);
         for step in 0..100 {
-            learner.parts.remember(&Transition {
-                observation: &[1.0],
-                action: &[0.0],
-                reward: (step % 10) as f32,
-                steps: 1,
-                next_observation: &[0.0],
-                terminated: true,
-                truncated: false,
-            });
+            learner.parts.remember(&last_step(&[0.0], (step % 10) as f32));
         }
         for _ in 0..1000 {
             learner.update().unwrap();

@@ -173,10 +173,9 @@ impl Learner for QrDqn {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bootstrapped_dqn::tests::task;
+    use super::super::bootstrapped_dqn::tests::{last_step, task};
     use super::*;
     use crate::network::QNetworkOptions;
-    use crate::replay::Transition;
 
     #[test]
     fn the_best_mean_is_moved_by_hand() {
@@ -204,15 +203,7 @@ mod tests {
         };
         let mut learner = QrDqn::new(&task(), options).unwrap();
         for step in 0..100 {
-            learner.parts.remember(&Transition {
-                observation: &[1.0],
-                action: &[0.0],
-                reward: (step % 10) as f32,
-                steps: 1,
-                next_observation: &[0.0],
-                terminated: true,
-                truncated: false,
-            });
+            learner.parts.remember(&last_step(&[0.0], (step % 10) as f32));
         }
         for _ in 0..1500 {
             learner.update().unwrap();

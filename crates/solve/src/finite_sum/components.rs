@@ -149,6 +149,11 @@ pub fn sigmoid(z: f64) -> f64 {
     1.0 / (1.0 + (-z).exp())
 }
 
+/// ln(1 + e^{-z}) without overflow.
+pub fn logistic_loss(z: f64) -> f64 {
+    (-z.abs()).exp().ln_1p() + (-z).max(0.0)
+}
+
 /// Vectors of one width.
 #[derive(Debug, Clone, PartialEq)]
 enum Rows {
@@ -492,8 +497,7 @@ impl FiniteSum for Logistic {
     }
 
     fn value(&self, x: &[f64]) -> f64 {
-        let loss = |z: f64| (-z.abs()).exp().ln_1p() + (-z).max(0.0);
-        let sum: f64 = self.all().map(|row| loss(row.dot(x))).sum();
+        let sum: f64 = self.all().map(|row| logistic_loss(row.dot(x))).sum();
         sum / self.len() as f64 + 0.5 * self.ridge * dot(x, x)
     }
 

@@ -20,8 +20,7 @@ use quire_optim::Layout;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::FiniteSum;
-use crate::vectors::{add_scaled, dot, norm};
+use super::{FiniteSum, differences};
 
 /// Numbers that the network reads at a time: a sign and a mark.
 const INPUTS: usize = 2;
@@ -143,25 +142,11 @@ impl FiniteSum for DelayedXor {
     }
 
     fn hessian_product(&self, x: &[f64], batch: &[usize], v: &[f64], out: &mut [f64]) {
-        let by = 1e-5 / norm(v).max(f64::MIN_POSITIVE);
-        let (mut moved, mut behind) = (x.to_vec(), vec![0.0; x.len()]);
-        add_scaled(-by, v, &mut moved);
-        self.exact_gradient(&moved, batch, &mut behind);
-        add_scaled(2.0 * by, v, &mut moved);
-        self.exact_gradient(&moved, batch, out);
-        out.iter_mut().zip(&behind).for_each(|(out, behind)| *out = (*out - behind) / (2.0 * by));
+        differences::hessian_product(|x, out| self.exact_gradient(x, batch, out), x, v, out);
     }
 
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64 {
-        let by = 1e-3 / norm(v).max(f64::MIN_POSITIVE);
-        let mut gradient = vec![0.0; x.len()];
-        let mut slope = |by: f64| {
-            let mut moved = x.to_vec();
-            add_scaled(by, v, &mut moved);
-            self.exact_gradient(&moved, batch, &mut gradient);
-            dot(&gradient, v)
-        };
-        (slope(by) - 2.0 * slope(0.0) + slope(-by)) / (by * by)
+        differences::third_derivative(|x, out| self.exact_gradient(x, batch, out), x, v)
     }
 }
 
@@ -316,6 +301,7 @@ mod tests {
     use quire_core::Seeds;
 
     use super::*;
+    use crate::vectors::{add_scaled, dot, norm};
 
     /// Few units, and more sequences than are worked on together.
     fn small() -> (DelayedXor, Vec<f64>) {

@@ -17,6 +17,7 @@
 //! | [`components`] | the role of a finite sum; logistic regression, quadratics, a two-sided function |
 //! | [`interpolation`] | sums that can be fitted: least squares, squared hinges, all-or-nothing gradients; a noisy quadratic |
 //! | [`delayed_xor`] | a recurrent network on sequences: parameters that are matrices |
+//! | [`differences`] | derivatives of sums that only tell their gradients |
 //! | [`spirals`] | a perceptron on two spirals |
 //! | [`problems`](mod@problems) | the problems |
 
@@ -27,6 +28,7 @@ pub mod ai_sarah;
 pub mod batch_optimizer;
 pub mod components;
 pub mod delayed_xor;
+pub mod differences;
 pub mod dog;
 pub mod interpolation;
 pub mod libsvm;

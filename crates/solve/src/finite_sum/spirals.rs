@@ -14,8 +14,9 @@ use quire_optim::Layout;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::FiniteSum;
-use crate::vectors::{add_scaled, dot, norm};
+use super::components::logistic_loss;
+use super::{FiniteSum, differences};
+use crate::vectors::add_scaled;
 
 /// Units of a hidden layer.
 const UNITS: usize = 64;
@@ -102,11 +103,6 @@ impl Spirals {
     }
 }
 
-/// ln(1 + e^{-m}) without overflow.
-fn logistic(margin: f64) -> f64 {
-    (-margin.abs()).exp().ln_1p() + (-margin).max(0.0)
-}
-
 impl FiniteSum for Spirals {
     fn len(&self) -> usize {
         self.points.len()
@@ -123,7 +119,7 @@ impl FiniteSum for Spirals {
     fn value(&self, x: &[f64]) -> f64 {
         let mut sum = 0.0;
         let all: Vec<usize> = (0..self.points.len()).collect();
-        self.each(x, &all, |output, label| sum += logistic(output * label));
+        self.each(x, &all, |output, label| sum += logistic_loss(output * label));
         sum / self.points.len() as f64
     }
 
@@ -144,25 +140,11 @@ impl FiniteSum for Spirals {
     }
 
     fn hessian_product(&self, x: &[f64], batch: &[usize], v: &[f64], out: &mut [f64]) {
-        let by = 1e-5 / norm(v).max(f64::MIN_POSITIVE);
-        let (mut moved, mut behind) = (x.to_vec(), vec![0.0; x.len()]);
-        add_scaled(-by, v, &mut moved);
-        self.gradient(&moved, batch, &mut behind);
-        add_scaled(2.0 * by, v, &mut moved);
-        self.gradient(&moved, batch, out);
-        out.iter_mut().zip(&behind).for_each(|(out, behind)| *out = (*out - behind) / (2.0 * by));
+        differences::hessian_product(|x, out| self.gradient(x, batch, out), x, v, out);
     }
 
     fn third_derivative(&self, x: &[f64], batch: &[usize], v: &[f64]) -> f64 {
-        let by = 1e-3 / norm(v).max(f64::MIN_POSITIVE);
-        let mut gradient = vec![0.0; x.len()];
-        let mut slope = |by: f64| {
-            let mut moved = x.to_vec();
-            add_scaled(by, v, &mut moved);
-            self.gradient(&moved, batch, &mut gradient);
-            dot(&gradient, v)
-        };
-        (slope(by) - 2.0 * slope(0.0) + slope(-by)) / (by * by)
+        differences::third_derivative(|x, out| self.gradient(x, batch, out), x, v)
     }
 }
 
@@ -171,6 +153,7 @@ mod tests {
     use quire_core::Seeds;
 
     use super::*;
+    use crate::vectors::dot;
 
     #[test]
     fn the_arms_are_opposite_and_a_network_at_its_start_knows_nothing() {
@@ -183,8 +166,8 @@ mod tests {
         }
         assert!((sum.value(&start) - 2.0_f64.ln()).abs() < 0.1);
         // ln(1 + e⁻³) and its mirror.
-        assert!((logistic(3.0) - 0.048_587_351_573_741_96).abs() < 1e-15);
-        assert!((logistic(-3.0) - 3.048_587_351_573_742).abs() < 1e-14);
+        assert!((logistic_loss(3.0) - 0.048_587_351_573_741_96).abs() < 1e-15);
+        assert!((logistic_loss(-3.0) - 3.048_587_351_573_742).abs() < 1e-14);
     }
 
     #[test]

@@ -123,15 +123,14 @@ impl Games {
         }
         let meetings = meetings(players, games);
         // A row begins with the smaller numbers, for whom this player is the second; both parts come in the order of the meetings.
-        let mut ends = vec![0; players + 1];
+        let mut offsets = vec![0; players + 1];
         let mut seconds = vec![0; players];
         for meeting in &meetings {
-            ends[meeting.first as usize + 1] += 1;
-            ends[meeting.second as usize + 1] += 1;
+            offsets[meeting.first as usize + 1] += 1;
+            offsets[meeting.second as usize + 1] += 1;
             seconds[meeting.second as usize] += 1;
         }
-        (0..players).for_each(|player| ends[player + 1] += ends[player]);
-        let offsets = ends;
+        (0..players).for_each(|player| offsets[player + 1] += offsets[player]);
         let mut as_second = offsets[..players].to_vec();
         let mut as_first: Vec<usize> =
             as_second.iter().zip(&seconds).map(|(start, count)| start + count).collect();
