@@ -11,8 +11,10 @@
 //!
 //! > order 1: b·e = 1   order 2: b·c = 1/2, b·τ = 0   order 3: b·c² = 1/3, b·A c = 1/6, b·A τ = 0, b·(τ c) = 0, b·σ = 0
 //!
+//! With J = f', the exact one, less is needed: b·(c + τ) = 1/2, and b·c² = 1/3, b·(A c + A τ + τ c + σ) = 1/6.
+//!
 //! The paper's own coefficients could not be read. The two schemes here were derived for Quire from these conditions: order 2 in two
-//! stages and three solves, L-stable; order 3 in three stages and nine solves, R(∞) = 0.
+//! stages and three solves, L-stable; order 3 in three stages and nine solves, R(∞) = 0. Whoever has others gives them as `tableau`.
 //!
 //! Source: M. Calvo, J. I. Montijano & L. Rández, *Modified Singly-Runge-Kutta-TASE methods for the numerical solution of stiff
 //! differential equations*, J. Sci. Comput. 2025, arXiv:2407.01785; classical: M. Bassenne, L. Fu & A. Mani, JCP 424, 2021, and M. Calvo et al.,
@@ -94,6 +96,52 @@ impl Tableau {
         next.copy_from(y);
         self.b.iter().zip(&*slopes).for_each(|(b, k)| next.axpy(*b, k, 1.0));
         Ok(())
+    }
+
+    /// By how much the conditions of order 1, 2 and 3 are missed, for a J that is exact or any.
+    ///
+    /// # Panics
+    /// If a filter is not of powers.
+    pub fn misses(&self, jacobian: Jacobian) -> [Vec<f64>; 3] {
+        let s = self.b.len();
+        let alpha = self.alphas[0];
+        // Σ_l weight(l) β_il of each stage.
+        let moments = |weight: &dyn Fn(f64) -> f64| -> Vec<f64> {
+            let moment = |filter: &Filter| match filter {
+                Filter::Powers(betas) => (1..).zip(betas).map(|(l, beta)| weight(f64::from(l)) * beta).sum(),
+                Filter::Sum(_) => panic!("these are the conditions of methods with one α"),
+            };
+            self.filters.iter().map(moment).collect()
+        };
+        let tau = moments(&|l| alpha * l);
+        let sigma = moments(&|l| alpha * alpha * l * (l + 1.0) / 2.0);
+        let c: Vec<f64> = self.a.iter().map(|row| row.iter().sum()).collect();
+        let times_a = |v: &[f64]| -> Vec<f64> {
+            self.a.iter().map(|row| row.iter().zip(v).map(|(a, v)| a * v).sum()).collect()
+        };
+        let (a_c, a_tau) = (times_a(&c), times_a(&tau));
+        let sum = |v: &dyn Fn(usize) -> f64| -> f64 { (0..s).map(|i| self.b[i] * v(i)).sum() };
+
+        let consistent = moments(&|_| 1.0).iter().map(|sum| sum - 1.0).chain([sum(&|_| 1.0) - 1.0]).collect();
+        let third = sum(&|i| c[i] * c[i]) - 1.0 / 3.0;
+        match jacobian {
+            Jacobian::Exact => [
+                consistent,
+                vec![sum(&|i| c[i] + tau[i]) - 0.5],
+                vec![third, sum(&|i| a_c[i] + a_tau[i] + tau[i] * c[i] + sigma[i]) - 1.0 / 6.0],
+            ],
+            Jacobian::Frozen => [
+                consistent,
+                vec![sum(&|i| c[i]) - 0.5, sum(&|i| tau[i])],
+                vec![
+                    third,
+                    sum(&|i| a_c[i]) - 1.0 / 6.0,
+                    sum(&|i| a_tau[i]),
+                    sum(&|i| tau[i] * c[i]),
+                    sum(&|i| sigma[i]),
+                ],
+            ],
+        }
     }
 
     /// R(z): the step for y' = λ y with h λ = z and J = λ. With `at_infinity`, its limit for z to infinity.
@@ -213,6 +261,73 @@ fn explicit(order: u32) -> Result<(Vec<Vec<f64>>, Vec<f64>)> {
     })
 }
 
+/// The coefficients of a scheme of the modified form with s stages and one α.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Coefficients {
+    /// a_ij: s rows, the first without an entry, the next with one, and so on.
+    pub a: Vec<Vec<f64>>,
+    /// b_i; their sum is 1.
+    pub b: Vec<f64>,
+    /// α, > 0.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub alpha: f64,
+    /// β_il: s rows, each with the weights of u, u² and so on, whose sum is 1.
+    pub beta: Vec<Vec<f64>>,
+}
+
+impl Coefficients {
+    /// How far a condition may be missed: coefficients are often printed to ten digits.
+    const ROUNDING: f64 = 1e-8;
+
+    /// The tableau and its order with such a J, of which no more than 3 is looked for.
+    ///
+    /// # Errors
+    /// The first coefficient that does not fit, or a scheme that is not consistent.
+    pub fn tableau(&self, jacobian: Jacobian) -> Result<(Tableau, u32)> {
+        let s = self.b.len();
+        let rows = |name: &str, rows: &[Vec<f64>]| {
+            let text = || format!("has {} rows where b has {s} entries: one for each stage", rows.len());
+            if rows.len() == s { Ok(()) } else { Err(Error::option(format!("tableau.{name}"), text())) }
+        };
+        if s == 0 {
+            return Err(Error::option("tableau.b", "has no entry: give one for each stage"));
+        }
+        rows("a", &self.a)?;
+        rows("beta", &self.beta)?;
+        for (i, row) in self.a.iter().enumerate() {
+            if row.len() != i {
+                let text = format!("row {} has {} entries; an explicit scheme has {i} there", i + 1, row.len());
+                return Err(Error::option("tableau.a", text));
+            }
+        }
+        if !(self.alpha > 0.0 && self.alpha.is_finite()) {
+            return Err(Error::option("tableau.alpha", format!("must be above 0; got {}", self.alpha)));
+        }
+        for (name, rows) in [("a", &self.a), ("b", &vec![self.b.clone()]), ("beta", &self.beta)] {
+            if let Some(x) = rows.iter().flatten().find(|x| !x.is_finite()) {
+                return Err(Error::option(format!("tableau.{name}"), format!("must be numbers; got {x}")));
+            }
+        }
+        let tableau = Tableau {
+            a: self.a.clone(),
+            b: self.b.clone(),
+            filters: self.beta.iter().cloned().map(Filter::Powers).collect(),
+            alphas: vec![self.alpha],
+        };
+        let misses = tableau.misses(jacobian);
+        if let Some((i, off)) = misses[0].iter().enumerate().find(|(_, off)| off.abs() > Self::ROUNDING) {
+            let (name, what) =
+                if i < s { ("tableau.beta", format!("row {}", i + 1)) } else { ("tableau.b", "the row".into()) };
+            let text = format!("{what} has the sum {}; without 1 the scheme is not consistent", 1.0 + off);
+            return Err(Error::option(name, text));
+        }
+        let met = misses.iter().take_while(|misses| misses.iter().all(|off| off.abs() <= Self::ROUNDING));
+        let order = met.count() as u32;
+        Ok((tableau, order))
+    }
+}
+
 /// Options of `ms-rk-tase`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -220,6 +335,8 @@ pub struct MsRkTaseOptions {
     /// The order: 2 with three solves a step, 3 with nine.
     #[schemars(range(min = 2, max = 3))]
     pub order: u32,
+    /// Coefficients of another scheme, `order` being ignored; none by default.
+    pub tableau: Option<Coefficients>,
     /// Steps from the start to the end.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub steps: u64,
@@ -231,7 +348,7 @@ pub struct MsRkTaseOptions {
 
 impl Default for MsRkTaseOptions {
     fn default() -> Self {
-        MsRkTaseOptions { order: 3, steps: 256, adaptive: None, jacobian: Jacobian::Exact }
+        MsRkTaseOptions { order: 3, tableau: None, steps: 256, adaptive: None, jacobian: Jacobian::Exact }
     }
 }
 
@@ -307,7 +424,7 @@ pub struct RkTase {
 }
 
 macro_rules! scheme {
-    ($scheme:ident, $options:ident, $about:expr, |$set:ident| $tableau:expr) => {
+    ($scheme:ident, $options:ident, $about:expr, |$set:ident| $tableau_and_order:expr) => {
         impl Scheme for $scheme {
             type Options = $options;
 
@@ -318,7 +435,8 @@ macro_rules! scheme {
             }
 
             fn new($set: &$options) -> Result<Self> {
-                Ok($scheme { tableau: $tableau, order: $set.order })
+                let (tableau, order) = $tableau_and_order;
+                Ok($scheme { tableau, order })
             }
 
             fn shifts(&self) -> Vec<f64> {
@@ -356,7 +474,11 @@ scheme!(
              unresolved the solution is lost: rosenbrock.",
         )
     },
-    |options| if options.order == 2 { ms2() } else { ms3() }
+    |options| match &options.tableau {
+        Some(coefficients) => coefficients.tableau(options.jacobian)?,
+        None if options.order == 2 => (ms2(), 2),
+        None => (ms3(), 3),
+    }
 );
 scheme!(
     SinglyRkTase,
@@ -366,14 +488,14 @@ scheme!(
         "Explicit Runge-Kutta with one filter on all slopes, one factorization a step",
         "The baseline of ms-rk-tase."
     ),
-    |options| singly(
-        options.order,
-        options.alpha.unwrap_or(match options.order {
+    |options| {
+        let usual = match options.order {
             2 => 1.0,
             3 => 1.8,
             _ => 2.0,
-        })
-    )?
+        };
+        (singly(options.order, options.alpha.unwrap_or(usual))?, options.order)
+    }
 );
 scheme!(
     RkTase,
@@ -383,5 +505,5 @@ scheme!(
         "Explicit Runge-Kutta with the classical filter, as many factorizations a step as its order",
         "The first TASE methods; a baseline of ms-rk-tase."
     ),
-    |options| classical(options.order)?
+    |options| (classical(options.order)?, options.order)
 );

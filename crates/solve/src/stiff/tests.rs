@@ -4,7 +4,7 @@ use nalgebra::Complex;
 use quire_core::OptionMap;
 
 use super::equations::{Burgers, Kind, Linear};
-use super::tase::{Filter, Tableau, classical, ms2, ms3, singly, weights};
+use super::tase::{Coefficients, Filter, Tableau, classical, ms2, ms3, singly, weights};
 use super::*;
 use crate::solver::solve;
 
@@ -23,43 +23,15 @@ fn by(method: &str, set: serde_json::Value, problem: &InitialValue) -> DVector<f
     DVector::from_vec(found.values)
 }
 
-/// How far each condition for any J is from being met: those of order 1, 2, 3.
-fn conditions(tableau: &Tableau) -> [Vec<f64>; 3] {
-    let s = tableau.b.len();
-    let alpha = tableau.alphas[0];
-    let moment = |i: usize, weight: &dyn Fn(f64) -> f64| -> f64 {
-        let betas = powers(&tableau.filters[i]).iter().enumerate();
-        betas.map(|(l, beta)| weight(l as f64 + 1.0) * beta).sum()
-    };
-    let tau: Vec<f64> = (0..s).map(|i| alpha * moment(i, &|l| l)).collect();
-    let sigma: Vec<f64> = (0..s).map(|i| alpha * alpha * moment(i, &|l| l * (l + 1.0) / 2.0)).collect();
-    let c: Vec<f64> = tableau.a.iter().map(|row| row.iter().sum()).collect();
-    let times_a = |v: &[f64]| -> Vec<f64> {
-        tableau.a.iter().map(|row| row.iter().zip(v).map(|(a, v)| a * v).sum()).collect()
-    };
-    let b = |v: &dyn Fn(usize) -> f64| -> f64 { (0..s).map(|i| tableau.b[i] * v(i)).sum() };
-    let (ac, at) = (times_a(&c), times_a(&tau));
-    let sums = (0..s).map(|i| moment(i, &|_| 1.0) - 1.0);
-    [
-        sums.chain([b(&|_| 1.0) - 1.0]).collect(),
-        vec![b(&|i| c[i]) - 0.5, b(&|i| tau[i])],
-        vec![
-            b(&|i| c[i] * c[i]) - 1.0 / 3.0,
-            b(&|i| ac[i]) - 1.0 / 6.0,
-            b(&|i| at[i]),
-            b(&|i| tau[i] * c[i]),
-            b(&|i| sigma[i]),
-        ],
-    ]
-}
-
 #[test]
 fn order_conditions_are_met() {
     for (tableau, order) in
         [(ms2(), 2), (ms3(), 3), (singly(2, 1.0).unwrap(), 2), (singly(3, 1.8).unwrap(), 3)]
     {
-        for off in conditions(&tableau)[..order].iter().flatten() {
-            assert!(off.abs() < 1e-14, "{tableau:?}: {off}");
+        for jacobian in [Jacobian::Exact, Jacobian::Frozen] {
+            for off in tableau.misses(jacobian)[..order].iter().flatten() {
+                assert!(off.abs() < 1e-14, "{tableau:?}: {off}");
+            }
         }
     }
     // ms2 has order 2 by sums alone: single stages do not.
@@ -93,6 +65,53 @@ fn coefficients_are_the_numbers_that_were_derived() {
         }
     }
     assert!(singly(5, 1.0).is_err());
+}
+
+/// The coefficients of Quire's own schemes, given as a user's, are those schemes; a Rosenbrock scheme in this form has its order only with the exact J.
+#[test]
+fn a_tableau_of_ones_own_has_the_order_that_its_conditions_say() {
+    let problem = Kind::Burgers(32).with(1.0);
+    let given = |tableau: &Tableau| {
+        let betas: Vec<&[f64]> = tableau.filters.iter().map(powers).collect();
+        serde_json::json!({ "a": tableau.a, "b": tableau.b, "alpha": tableau.alphas[0], "beta": betas })
+    };
+    let coefficients = |value: serde_json::Value| serde_json::from_value::<Coefficients>(value).unwrap();
+    for (order, tableau) in [(2, ms2()), (3, ms3())] {
+        let own = by("ms-rk-tase", serde_json::json!({ "tableau": given(&tableau), "steps": 64 }), &problem);
+        let known = by("ms-rk-tase", serde_json::json!({ "order": order, "steps": 64 }), &problem);
+        assert_eq!(own, known);
+        for jacobian in [Jacobian::Exact, Jacobian::Frozen] {
+            assert_eq!(coefficients(given(&tableau)).tableau(jacobian).unwrap(), (tableau.clone(), order));
+        }
+    }
+    // The midpoint's rule with T_2 = 2u - u² is of order 2 for any J; one slope by T = u with α = 1/2 only where J is exact: Rosenbrock's.
+    let rosenbrock = serde_json::json!({ "a": [[]], "b": [1.0], "alpha": 0.5, "beta": [[1.0]] });
+    assert_eq!(coefficients(rosenbrock.clone()).tableau(Jacobian::Exact).unwrap().1, 2);
+    assert_eq!(coefficients(rosenbrock.clone()).tableau(Jacobian::Frozen).unwrap().1, 1);
+    let truth = Kind::Burgers(32).reference(&problem).unwrap();
+    let error = |jacobian: &str, steps: u64| {
+        let set = serde_json::json!({ "tableau": rosenbrock, "jacobian": jacobian, "steps": steps });
+        (by("ms-rk-tase", set, &problem) - &truth).amax()
+    };
+    let observed = |jacobian| (error(jacobian, 512) / error(jacobian, 1024)).log2();
+    assert!((observed("exact") - 2.0).abs() < 0.1, "{}", observed("exact"));
+    assert!((observed("frozen") - 1.0).abs() < 0.1, "{}", observed("frozen"));
+
+    let refusals = [
+        (serde_json::json!({ "a": [[], [0.5]], "b": [1.0], "alpha": 0.5, "beta": [[1.0]] }), "tableau.a"),
+        (serde_json::json!({ "a": [[0.5]], "b": [1.0], "alpha": 0.5, "beta": [[1.0]] }), "row 1 has 1"),
+        (serde_json::json!({ "a": [[]], "b": [], "alpha": 0.5, "beta": [[1.0]] }), "tableau.b"),
+        (serde_json::json!({ "a": [[]], "b": [1.0], "alpha": 0.0, "beta": [[1.0]] }), "alpha"),
+        (serde_json::json!({ "a": [[]], "b": [0.9], "alpha": 0.5, "beta": [[1.0]] }), "tableau.b"),
+        (serde_json::json!({ "a": [[]], "b": [1.0], "alpha": 0.5, "beta": [[1.0, 0.1]] }), "tableau.beta"),
+        (serde_json::json!({ "a": [[]], "b": [1.0], "alpha": 0.5 }), "beta"),
+    ];
+    let entry = METHODS.iter().find(|entry| entry.name == "ms-rk-tase").unwrap();
+    for (tableau, named) in refusals {
+        let set: OptionMap = [("tableau".to_owned(), tableau)].into_iter().collect();
+        let error = (entry.make)(&problem, &set).err().unwrap().to_string();
+        assert!(error.contains(named), "{error}");
+    }
 }
 
 #[test]
