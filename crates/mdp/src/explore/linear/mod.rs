@@ -39,7 +39,7 @@ pub struct Regressions {
 /// The part that grows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sums {
-    /// Λ_h - λ I, `[H, d, d]`.
+    /// Λ_h - λ I, `[H, d, d]`; where each pair has its own feature, its diagonal alone, `[H, d]`.
     gram: Vec<f64>,
     /// How often each next state followed, `[H, S, A, S]`.
     counts: Vec<f64>,
@@ -50,8 +50,9 @@ impl Regressions {
     pub fn new(setting: &Setting, ridge: f64) -> Self {
         let features = setting.features();
         let (d, horizon) = (features.dimension(), setting.horizon);
+        let stored = if features.is_one_hot() { d } else { d * d };
         let sums = Sums {
-            gram: vec![0.0; horizon * d * d],
+            gram: vec![0.0; horizon * stored],
             counts: vec![0.0; horizon * setting.pairs() * setting.states],
         };
         Regressions { setting: setting.clone(), features, ridge, sums }
@@ -77,10 +78,14 @@ impl Regressions {
     /// Takes in one step.
     pub fn record(&mut self, stage: usize, state: usize, action: usize, next: usize) {
         let (d, pair) = (self.dimension(), state * self.setting.actions + action);
-        let phi = self.features.of(pair);
-        let gram = &mut self.sums.gram[stage * d * d..][..d * d];
-        for (x, row) in phi.iter().zip(gram.chunks_exact_mut(d)).filter(|(x, _)| **x != 0.0) {
-            row.iter_mut().zip(phi).for_each(|(sum, y)| *sum += x * y);
+        if self.features.is_one_hot() {
+            self.sums.gram[stage * d + pair] += 1.0;
+        } else {
+            let phi = self.features.of(pair);
+            let gram = &mut self.sums.gram[stage * d * d..][..d * d];
+            for (x, row) in phi.iter().zip(gram.chunks_exact_mut(d)).filter(|(x, _)| **x != 0.0) {
+                row.iter_mut().zip(phi).for_each(|(sum, y)| *sum += x * y);
+            }
         }
         self.sums.counts[(stage * self.setting.pairs() + pair) * self.setting.states + next] += 1.0;
     }
@@ -88,13 +93,15 @@ impl Regressions {
     /// The diagonal of Λ_h where each pair has its own feature, so that nothing else is in it.
     pub fn diagonal(&self, stage: usize) -> Option<DVector<f64>> {
         let d = self.dimension();
-        let sums = &self.sums.gram[stage * d * d..][..d * d];
-        let diagonal = || DVector::from_iterator(d, sums.iter().step_by(d + 1).map(|sum| sum + self.ridge));
-        self.features.is_one_hot().then(diagonal)
+        let sums = || self.sums.gram[stage * d..][..d].iter();
+        self.features.is_one_hot().then(|| DVector::from_iterator(d, sums().map(|sum| sum + self.ridge)))
     }
 
     /// Λ_h.
     pub fn matrix(&self, stage: usize) -> DMatrix<f64> {
+        if let Some(diagonal) = self.diagonal(stage) {
+            return DMatrix::from_diagonal(&diagonal);
+        }
         let d = self.dimension();
         let sums: DMatrixView<f64> = DMatrixView::from_slice(&self.sums.gram[stage * d * d..][..d * d], d, d);
         sums + DMatrix::from_diagonal_element(d, d, self.ridge)
@@ -112,7 +119,7 @@ impl Regressions {
         let counts = self.sums.counts[stage * pairs * states..].chunks_exact(states);
         // With a feature a pair the diagonal tells which rows are empty; they need not be read.
         let (d, is_one_hot) = (self.dimension(), self.features.is_one_hot());
-        let seen = |pair: usize| !is_one_hot || self.sums.gram[(stage * d + pair) * d + pair] > 0.0;
+        let seen = |pair: usize| !is_one_hot || self.sums.gram[stage * d + pair] > 0.0;
         for (pair, counts) in counts.take(pairs).enumerate().filter(|(pair, _)| seen(*pair)) {
             let (visits, sum) = counts.iter().zip(later).fold((0.0, 0.0), |(visits, sum), (n, value)| {
                 (visits + n, sum + n * (self.setting.rewards[pair] + value))
