@@ -2,7 +2,7 @@
 
 use nalgebra::{Complex, DMatrix};
 use quire_core::Seeds;
-use quire_optim::Schedule;
+use quire_optim::{Layout, OptimizerOptions, OptimizerSetting, Schedule, SgdOptions};
 use quire_optim::refinement::{Power, refine};
 
 use super::accelerated::{Accelerated, AcceleratedOptions, Coefficients, Dual, Preconditioner};
@@ -185,6 +185,7 @@ fn rates_under_all_or_nothing_gradients() {
     }
 }
 
+/// So that `sgd` with Nesterov's momentum is it in a learner, whose parameters are then y.
 #[test]
 fn with_one_sample_the_scheme_is_momentum() {
     let sum = LeastSquares::draw([40, 5], 0.3, &mut Seeds::new(4).stream("fitted"));
@@ -199,16 +200,23 @@ fn with_one_sample_the_scheme_is_momentum() {
     let (mut w, mut y, mut gradient) = (task.start.clone(), task.start.clone(), vec![0.0; 5]);
     let (mut rule, _) = Accelerated::new(&task, AcceleratedOptions::default()).unwrap();
     let mut draws = Draws::new(40, 1, task.seeds.stream("batches"));
+    let nesterov = SgdOptions { learning_rate: eta, momentum: beta, nesterov: true, ..SgdOptions::default() };
+    let mut sgd = OptimizerOptions::Sgd(nesterov)
+        .build_for::<f64>(&Layout::flat(5), &OptimizerSetting::without_noise())
+        .unwrap();
+    let mut learner = y.clone();
     for _ in 0..300 {
         rule.step(&task, &mut state).unwrap();
         task.sum.gradient(&y, draws.draw(), &mut gradient);
+        sgd.step(&mut learner, &mut gradient.clone());
         for j in 0..5 {
             let next = y[j] - eta * gradient[j];
             y[j] = next + beta * (next - w[j]);
             w[j] = next;
         }
-        let apart = Accelerated::point(&state).iter().zip(&w).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        assert!(apart < 1e-12, "{apart}");
+        let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(apart(Accelerated::point(&state), &w) < 1e-12, "{:?} {w:?}", Accelerated::point(&state));
+        assert!(apart(&learner, &y) < 1e-12, "{learner:?} {y:?}");
     }
 }
 
