@@ -18,7 +18,7 @@ EXPLORERS = {
     "opsrl": ("OPSRL, 8 samples", "official", "opsrl", {"repository": OPSRL, "samples": 8}, 50, None),
     "bayes-ucbvi": ("Bayes-UCBVI, 64 samples", "official OPSRL, 64 samples", "opsrl", {"repository": OPSRL, "samples": 64}, 100, 30),
     "randql": ("RandQL", "official", "randql", {"repository": RAND_QL}, 10, 30),
-    "lmc-lsvi": ("LMC-LSVI", "ours, NumPy", "lmc-lsvi", {}, 1, 30),
+    "lmc-lsvi": ("LMC-LSVI", "ours, NumPy", "lmc-lsvi", {}, 20, 30),
 }
 # The peer's episodes are slow enough that so many give a stable time, as a share of `--episodes`.
 SHARES = {"ucbvi": 0.03, "psrl": 0.03, "opsrl": 0.1, "bayes-ucbvi": 0.02, "lmc-lsvi": 0.3}
