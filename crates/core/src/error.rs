@@ -132,6 +132,10 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 
 /// The known names near enough to `name` to be what was meant, best first, at most three.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    nearest_of(name, known.into_iter().collect())
+}
+
+fn nearest_of(name: &str, known: Vec<&str>) -> Vec<String> {
     let simple = |s: &str| s.to_lowercase().replace(['_', ' ', '.'], "-");
     let wanted = simple(name);
     let mut scored: Vec<(f64, &str)> = known

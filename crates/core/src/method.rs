@@ -66,6 +66,10 @@ impl About {
     /// # Panics
     /// If `tuned` is not valid; a test over the whole registry makes every card.
     pub fn card<O: Options>(&self) -> MethodCard {
+        self.card_with(OptionSchema::of::<O>())
+    }
+
+    fn card_with(&self, options: OptionSchema) -> MethodCard {
         MethodCard {
             name: self.name,
             summary: self.summary,
@@ -74,7 +78,7 @@ impl About {
             family: self.family,
             paper: self.paper,
             is_baseline: self.is_baseline,
-            options: OptionSchema::of::<O>(),
+            options,
             tuned: tuned_tables(self.tuned),
         }
     }

@@ -37,7 +37,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,49 +66,51 @@ impl Options for NoOptions {}
 
 /// Lays `layers` over the defaults, later layers winning, and checks names, types, ranges and relations.
 pub fn resolve<O: Options>(layers: &[&OptionMap]) -> Result<O> {
-    let schema = known_schema::<O>();
-    let mut value = schema.defaults.clone();
-    for layer in layers {
-        schema.overlay(&mut value, layer)?;
-    }
-    let options: O = serde_json::from_value(Value::Object(value))
-        .map_err(|e| Error::Usage(format!("the options cannot be understood: {e}")))?;
+    let options: O =
+        serde_json::from_value(known_schema::<O>().laid_over(layers)?).map_err(not_understood)?;
     check(&options)?;
     Ok(options)
 }
 
+fn not_understood(error: serde_json::Error) -> Error {
+    Error::Usage(format!("the options cannot be understood: {error}"))
+}
+
 /// Checks ranges and relations of options made in Rust. Every method's `new` calls it.
 pub fn check<O: Options>(options: &O) -> Result<()> {
-    let schema = known_schema::<O>();
-    let Value::Object(mut fields) = to_value(options) else { unreachable!("options are a struct") };
-    let copy = fields.clone();
-    schema.overlay(&mut fields, &copy)?;
+    known_schema::<O>().check(to_map(options))?;
     options.validate()
 }
 
+// A wing has dozens of options structs: what does not depend on their type is compiled once.
+
 /// The schema of `O`, written once: that takes longer than some small problem that is solved a million times.
 fn known_schema<O: Options>() -> Arc<OptionSchema> {
+    known_or(TypeId::of::<O>(), OptionSchema::of::<O>)
+}
+
+fn known_or(of: TypeId, make: fn() -> OptionSchema) -> Arc<OptionSchema> {
     static KNOWN: LazyLock<Mutex<HashMap<TypeId, Arc<OptionSchema>>>> = LazyLock::new(Mutex::default);
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(schema) = known().get(&TypeId::of::<O>()) {
+    if let Some(schema) = known().get(&of) {
         return schema.clone();
     }
     // Written without the lock, since defaults may be made by looking at other options.
-    let schema = Arc::new(OptionSchema::of::<O>());
-    known().insert(TypeId::of::<O>(), schema.clone());
+    let schema = Arc::new(make());
+    known().insert(of, schema.clone());
     schema
 }
 
 /// All options with their values, for logs, manifests and stores.
 pub fn to_map<O: Options>(options: &O) -> OptionMap {
-    match to_value(options) {
+    into_map(serde_json::to_value(options))
+}
+
+fn into_map(options: serde_json::Result<Value>) -> OptionMap {
+    match options.expect("options are plain data, which always encodes") {
         Value::Object(map) => map,
         _ => unreachable!("options are a struct"),
     }
-}
-
-fn to_value<T: Serialize>(options: &T) -> Value {
-    serde_json::to_value(options).expect("options are plain data, which always encodes")
 }
 
 /// Reads `name=value` words, as in `--set discount=0.9`. A value is written as in TOML; a bare word is a string.
@@ -215,13 +217,8 @@ pub struct OptionSchema {
 impl OptionSchema {
     /// The schema of the options struct `O`.
     pub fn of<O: Options>() -> Self {
-        let settings = SchemaSettings::draft2020_12().with(|settings| {
-            settings.inline_subschemas = true;
-            settings.meta_schema = None;
-        });
-        let schema = settings.into_generator().into_root_schema_for::<O>();
         OptionSchema {
-            schema: schema.to_value(),
+            schema: schema_generator().into_root_schema_for::<O>().to_value(),
             defaults: to_map(&O::default()),
             resolve: |layers| resolve::<O>(layers).map(|options| to_map(&options)),
         }
@@ -254,6 +251,21 @@ impl OptionSchema {
         (self.resolve)(layers)
     }
 
+    /// The defaults with `layers` laid over them, names, types and ranges checked.
+    fn laid_over(&self, layers: &[&OptionMap]) -> Result<Value> {
+        let mut fields = self.defaults.clone();
+        for layer in layers {
+            self.overlay(&mut fields, layer)?;
+        }
+        Ok(Value::Object(fields))
+    }
+
+    /// Checks names, types and ranges of all options.
+    fn check(&self, mut fields: OptionMap) -> Result<()> {
+        let copy = fields.clone();
+        self.overlay(&mut fields, &copy)
+    }
+
     fn overlay(&self, fields: &mut OptionMap, layer: &OptionMap) -> Result<()> {
         let mut value = Value::Object(std::mem::take(fields));
         let result = overlay_table(&mut value, layer, &self.schema, "");
@@ -262,6 +274,14 @@ impl OptionSchema {
         }
         result
     }
+}
+
+fn schema_generator() -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings.into_generator()
 }
 
 fn collect_fields(schema: &Value, values: &Value, prefix: &str, fields: &mut Vec<OptionField>) {

@@ -9,20 +9,44 @@ const MAGIC: &[u8; 8] = b"QUIRE\x00S\x01";
 
 /// Encodes a state. `kind` names what it is the state of, such as `double-dqn on CartPole-v1`.
 pub fn encode<T: Serialize>(kind: &str, state: &T) -> Vec<u8> {
+    let head = head(kind);
+    let body_at = head.len();
+    checked(postcard::to_extend(state, head), body_at)
+}
+
+/// Decodes what [`encode`] made; a state of another kind, a truncated or altered one is an error.
+pub fn decode<T: DeserializeOwned>(kind: &str, bytes: &[u8]) -> Result<T> {
+    postcard::from_bytes(body(kind, bytes)?).map_err(not_decoded)
+}
+
+// There are many types of states: what does not depend on them is compiled once.
+
+/// What comes before the body: its last four bytes are for the body's checksum.
+fn head(kind: &str) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend((kind.len() as u32).to_le_bytes());
     bytes.extend(kind.as_bytes());
-    bytes.extend([0; 4]); // the checksum of the body comes here
-    let body_at = bytes.len();
-    let mut bytes = postcard::to_extend(state, bytes).expect("a state is plain data, which always encodes");
+    bytes.extend([0; 4]);
+    bytes
+}
+
+fn checked(bytes: postcard::Result<Vec<u8>>, body_at: usize) -> Vec<u8> {
+    let mut bytes = bytes.expect("a state is plain data, which always encodes");
     let checksum = crc32fast::hash(&bytes[body_at..]).to_le_bytes();
     bytes[body_at - 4..body_at].copy_from_slice(&checksum);
     bytes
 }
 
-/// Decodes what [`encode`] made; a state of another kind, a truncated or altered one is an error.
-pub fn decode<T: DeserializeOwned>(kind: &str, bytes: &[u8]) -> Result<T> {
-    let damaged = |what: &str| Error::Resume(format!("the saved state {what}; start the run afresh"));
+fn damaged(what: &str) -> Error {
+    Error::Resume(format!("the saved state {what}; start the run afresh"))
+}
+
+fn not_decoded(error: postcard::Error) -> Error {
+    damaged(&format!("cannot be decoded ({error})"))
+}
+
+/// The body of a whole state of this kind.
+fn body<'a>(kind: &str, bytes: &'a [u8]) -> Result<&'a [u8]> {
     let rest =
         bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("was not written by this version of Quire"))?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| damaged("is truncated"))?;
@@ -41,7 +65,7 @@ pub fn decode<T: DeserializeOwned>(kind: &str, bytes: &[u8]) -> Result<T> {
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return Err(damaged("is damaged (its checksum does not match)"));
     }
-    postcard::from_bytes(body).map_err(|e| damaged(&format!("cannot be decoded ({e})")))
+    Ok(body)
 }
 
 #[cfg(test)]

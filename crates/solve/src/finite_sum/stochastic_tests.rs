@@ -2,8 +2,8 @@
 
 use nalgebra::{Complex, DMatrix};
 use quire_core::Seeds;
-use quire_optim::{Layout, OptimizerOptions, OptimizerSetting, Schedule, SgdOptions};
 use quire_optim::refinement::{Power, refine};
+use quire_optim::{Layout, OptimizerOptions, OptimizerSetting, Schedule, SgdOptions};
 
 use super::accelerated::{Accelerated, AcceleratedOptions, Coefficients, Dual, Preconditioner};
 use super::agnes::{Agnes, AgnesOptions};

@@ -297,7 +297,8 @@ impl Coefficients {
         rows("beta", &self.beta)?;
         for (i, row) in self.a.iter().enumerate() {
             if row.len() != i {
-                let text = format!("row {} has {} entries; an explicit scheme has {i} there", i + 1, row.len());
+                let text =
+                    format!("row {} has {} entries; an explicit scheme has {i} there", i + 1, row.len());
                 return Err(Error::option("tableau.a", text));
             }
         }
@@ -317,8 +318,11 @@ impl Coefficients {
         };
         let misses = tableau.misses(jacobian);
         if let Some((i, off)) = misses[0].iter().enumerate().find(|(_, off)| off.abs() > Self::ROUNDING) {
-            let (name, what) =
-                if i < s { ("tableau.beta", format!("row {}", i + 1)) } else { ("tableau.b", "the row".into()) };
+            let (name, what) = if i < s {
+                ("tableau.beta", format!("row {}", i + 1))
+            } else {
+                ("tableau.b", "the row".into())
+            };
             let text = format!("{what} has the sum {}; without 1 the scheme is not consistent", 1.0 + off);
             return Err(Error::option(name, text));
         }
