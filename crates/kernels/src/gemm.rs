@@ -916,7 +916,7 @@ mod tests {
                 let mut c = before.clone();
                 // SAFETY: room for the result.
                 unsafe {
-                    product_whole_at([m, n, k], c.as_mut_ptr(), n, add, left, right, |_, _, _, _| ());
+                    product_whole_at([m, n, k], c.as_mut_ptr(), n, add, left, right, &mut |_, _, _, _| ());
                 }
                 for i in 0..m * n {
                     assert_eq!(c[i], wanted[i] + if add { before[i] } else { 0.0 }, "whole, {m} x {n} x {k}");
