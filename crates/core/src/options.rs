@@ -373,7 +373,9 @@ fn describe_kind(schema: &Value) -> String {
             (["boolean"], _) => "true or false".to_owned(),
             (["string"], _) => "text".to_owned(),
             (["array"], _) => {
-                format!("list of {}", describe_kind(&schema["items"]).replacen("number", "numbers", 1))
+                let item = describe_kind(&schema["items"]);
+                let word = if item.starts_with("list") { "list" } else { "number" };
+                format!("list of {}", item.replacen(word, &format!("{word}s"), 1))
             }
             (["object"], _) => match schema["properties"].as_object() {
                 Some(fields) => {
@@ -853,6 +855,8 @@ mod tests {
             "whole number of at least 1 | 1000 | How many transitions are kept."
         );
         assert_eq!(line("hidden"), "list of whole numbers of at least 0 | [64] | Hidden layer widths.");
+        let rows = serde_json::json!({ "type": "array", "items": { "type": "array", "items": { "type": "number" } } });
+        assert_eq!(describe_kind(&rows), "list of lists of numbers");
         assert_eq!(line("clip"), "number above 0, or none | null | Gradient norm bound.");
         assert_eq!(line("mode"), "one of mean-of-all, minimum | \"minimum\" | How targets are combined.");
         assert_eq!(line("optimizer"), "one of sgd, adam | \"adam\" | What moves the weights.");

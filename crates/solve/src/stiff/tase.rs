@@ -261,9 +261,9 @@ fn explicit(order: u32) -> Result<(Vec<Vec<f64>>, Vec<f64>)> {
     })
 }
 
-/// The coefficients of a scheme of the modified form with s stages and one α.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// The coefficients of a scheme of the modified form with s stages and one α; none of them has a default that would do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Coefficients {
     /// a_ij: s rows, the first without an entry, the next with one, and so on.
     pub a: Vec<Vec<f64>>,
