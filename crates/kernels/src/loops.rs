@@ -49,7 +49,7 @@ pub fn sum_of<F: Float, const N: usize>(slices: [&[F]; N], f: impl Fn([F; N]) ->
 
 /// The part of each slice that starts at `start`.
 #[inline(always)]
-fn chunks_at<'a, F, const N: usize, const L: usize>(slices: [&'a [F]; N], start: usize) -> [&'a [F; L]; N] {
+fn chunks_at<F, const N: usize, const L: usize>(slices: [&[F]; N], start: usize) -> [&[F; L]; N] {
     let mut chunks = [chunk(slices[0], start); N];
     for (part, x) in chunks.iter_mut().zip(&slices).skip(1) {
         *part = chunk(x, start);
