@@ -638,7 +638,7 @@ pub fn product<F: Float>(
     let (pointer, len) = (c.as_mut_ptr(), c.len());
     // SAFETY: `c` is a unique slice with room for the result; `done` gets it while the product does not write.
     unsafe {
-        product_whole_at([m, n, k], pointer, c_row, add, a, b, &mut |i, rows, j, columns| {
+        product_whole_at([m, n, k], pointer, c_row, add, a, b, |i, rows, j, columns| {
             done(std::slice::from_raw_parts_mut(pointer, len), i, rows, j, columns);
         });
     }
@@ -655,7 +655,7 @@ pub unsafe fn product_at<F: Float>(
     add: bool,
     a: Matrix<'_, F>,
     b: Matrix<'_, F>,
-    done: &mut dyn FnMut(usize, usize, usize, usize),
+    mut done: impl FnMut(usize, usize, usize, usize),
 ) {
     if m == 0 || n == 0 {
         return;
@@ -732,7 +732,7 @@ pub unsafe fn product_whole_at<F: Float>(
     add: bool,
     a: Matrix<'_, F>,
     b: Matrix<'_, F>,
-    done: &mut dyn FnMut(usize, usize, usize, usize),
+    mut done: impl FnMut(usize, usize, usize, usize),
 ) {
     if n > NARROW || m == 0 || n == 0 || k == 0 || k > PANELS / NARROW {
         // SAFETY: the caller's duty.
@@ -764,15 +764,7 @@ pub unsafe fn product_whole_at<F: Float>(
             // SAFETY: there is room, and nobody else knows of it.
             unsafe {
                 let place = transposed.as_mut_ptr();
-                product_at(
-                    [n, rows, k],
-                    place,
-                    NARROW_ROWS,
-                    false,
-                    b.transposed(),
-                    right,
-                    &mut |_, _, _, _| (),
-                );
+                product_at([n, rows, k], place, NARROW_ROWS, false, b.transposed(), right, |_, _, _, _| ());
             }
             for i in 0..rows {
                 // SAFETY: a row of the result.
@@ -916,7 +908,7 @@ mod tests {
                 let mut c = before.clone();
                 // SAFETY: room for the result.
                 unsafe {
-                    product_whole_at([m, n, k], c.as_mut_ptr(), n, add, left, right, &mut |_, _, _, _| ());
+                    product_whole_at([m, n, k], c.as_mut_ptr(), n, add, left, right, |_, _, _, _| ());
                 }
                 for i in 0..m * n {
                     assert_eq!(c[i], wanted[i] + if add { before[i] } else { 0.0 }, "whole, {m} x {n} x {k}");

@@ -10,61 +10,34 @@ const STRIDE: usize = 4 * LANES;
 /// Sum of `f` over slices walked in step, in 16 lanes times 4 accumulators that are added pairwise at the end.
 #[inline(always)]
 pub fn sum_of<F: Float, const N: usize>(slices: [&[F]; N], f: impl Fn([F; N]) -> F) -> F {
-    // Arrays are filled by loops: `map` and `from_fn` of arrays leave a dozen functions each to be compiled away.
     let len = slices[0].len();
-    let mut cut = slices;
-    for x in &mut cut {
-        *x = &x[..len];
-    }
-    let slices = cut;
+    let slices = slices.map(|x| &x[..len]);
     let mut sums = [F::ZERO; STRIDE];
     let whole = len / STRIDE * STRIDE;
     let mut start = 0;
     while start < whole {
-        let chunks: [&[F; STRIDE]; N] = chunks_at(slices, start);
+        let chunks: [&[F; STRIDE]; N] = slices.map(|x| chunk(x, start));
         for (l, sum) in sums.iter_mut().enumerate() {
-            *sum += f(column(chunks, l));
+            *sum += f(std::array::from_fn(|i| chunks[i][l]));
         }
         start += STRIDE;
     }
-    let mut lanes = [F::ZERO; LANES];
-    for (l, lane) in lanes.iter_mut().enumerate() {
-        *lane = (sums[l] + sums[l + LANES]) + (sums[l + 2 * LANES] + sums[l + 3 * LANES]);
-    }
+    let mut lanes: [F; LANES] =
+        std::array::from_fn(|l| (sums[l] + sums[l + LANES]) + (sums[l + 2 * LANES] + sums[l + 3 * LANES]));
     let whole = len / LANES * LANES;
     while start < whole {
-        let chunks: [&[F; LANES]; N] = chunks_at(slices, start);
+        let chunks: [&[F; LANES]; N] = slices.map(|x| chunk(x, start));
         for (l, lane) in lanes.iter_mut().enumerate() {
-            *lane += f(column(chunks, l));
+            *lane += f(std::array::from_fn(|i| chunks[i][l]));
         }
         start += LANES;
     }
     let mut sum = sum_lanes(lanes);
     while start < len {
-        sum += f(column(chunks_at::<_, N, 1>(slices, start), 0));
+        sum += f(std::array::from_fn(|i| slices[i][start]));
         start += 1;
     }
     sum
-}
-
-/// The part of each slice that starts at `start`.
-#[inline(always)]
-fn chunks_at<F, const N: usize, const L: usize>(slices: [&[F]; N], start: usize) -> [&[F; L]; N] {
-    let mut chunks = [chunk(slices[0], start); N];
-    for (part, x) in chunks.iter_mut().zip(&slices).skip(1) {
-        *part = chunk(x, start);
-    }
-    chunks
-}
-
-/// Number `l` of each part.
-#[inline(always)]
-fn column<F: Float, const N: usize, const L: usize>(chunks: [&[F; L]; N], l: usize) -> [F; N] {
-    let mut column = [F::ZERO; N];
-    for (x, chunk) in column.iter_mut().zip(&chunks) {
-        *x = chunk[l];
-    }
-    column
 }
 
 /// The part of a slice that starts at `start`, its length known to the compiler.

@@ -24,9 +24,6 @@ pub struct Pool {
     workers: Vec<JoinHandle<()>>,
 }
 
-/// Runs the block of this number, on the thread of this number, of the job at an address.
-type Call = fn(data: usize, index: usize, thread: usize);
-
 /// A thread's share of the blocks: the job's number, then the next block to claim, or [`CLOSED`]. In a cache line of its own.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -105,16 +102,11 @@ impl Pool {
             // SAFETY: `data` is the address of the closure, which `share` keeps alive until every block is done.
             unsafe { (*(data as *const B))(index, thread) }
         }
-        self.share_job(blocks, std::ptr::from_ref(block) as usize, call::<B>);
-    }
-
-    /// Calls `call(data, index, thread)` for all blocks: compiled once, where jobs are of hundreds of types.
-    fn share_job(&self, blocks: usize, data: usize, call: Call) {
         assert!((blocks as u64) < CLOSED, "a job of {blocks} blocks");
         let shared = &*self.shared;
         let job = (shared.shares[0].0.load(Ordering::Relaxed) >> INDEX_BITS) + 1;
-        shared.data.store(data, Ordering::Relaxed);
-        shared.call.store(call as usize, Ordering::Relaxed);
+        shared.data.store(std::ptr::from_ref(block) as usize, Ordering::Relaxed);
+        shared.call.store(call::<B> as fn(usize, usize, usize) as usize, Ordering::Relaxed);
         shared.blocks.store(blocks, Ordering::Relaxed);
         shared.done.store(0, Ordering::Relaxed);
         for (thread, share) in shared.shares.iter().enumerate() {
@@ -181,7 +173,7 @@ impl Shared {
             // The claim succeeded, so the job was still open and the fields are its own; they stay until this block
             // is done, because the caller waits for it.
             // SAFETY: `call` was stored from a function of this type.
-            let call: Call = unsafe { std::mem::transmute(call) };
+            let call: fn(usize, usize, usize) = unsafe { std::mem::transmute(call) };
             let outcome =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(data, index, thread)));
             if outcome.is_err() {

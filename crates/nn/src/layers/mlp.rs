@@ -212,10 +212,7 @@ impl Mlp {
                 let last = i + 1 == self.layers.len();
                 let y =
                     if last { &mut scratch.out[e * outputs..(e + 1) * outputs] } else { &mut to[..width] };
-                matrix_vector(x, weight, bias, y);
-                if layer.activation != Activation::None {
-                    with_activation!(layer.activation, |f| activate(y, f));
-                }
+                with_activation!(layer.activation, |f| matrix_vector(x, weight, bias, y, f));
                 self.after(params, e, i, y);
                 std::mem::swap(&mut from, &mut to);
             }
@@ -315,17 +312,19 @@ impl<F: Float> Scratch<F> {
 }
 
 multiversion! {
-    /// `y <- x W + b`: columns in blocks of accumulators that stay in registers.
-    fn matrix_vector[F: Float](x: &[F], weight: &[F], bias: Option<&[F]>, y: &mut [F]) |simd| {
+    /// `y <- activation(x W + b)`: columns in blocks of accumulators that stay in registers.
+    fn matrix_vector[F: Float, A: ActivationFunction<F>](
+        x: &[F], weight: &[F], bias: Option<&[F]>, y: &mut [F], function: A,
+    ) |simd| {
         let width = y.len();
         let mut start = 0;
         while start < width {
             start += match width - start {
-                left if left >= 64 => columns::<_, F, 64>(simd, x, weight, bias, y, start),
-                left if left >= 32 => columns::<_, F, 32>(simd, x, weight, bias, y, start),
-                left if left >= 16 => columns::<_, F, 16>(simd, x, weight, bias, y, start),
-                left if left >= 4 => columns::<_, F, 4>(simd, x, weight, bias, y, start),
-                _ => columns::<_, F, 1>(simd, x, weight, bias, y, start),
+                left if left >= 64 => columns::<_, F, A, 64>(simd, x, weight, bias, y, start, function),
+                left if left >= 32 => columns::<_, F, A, 32>(simd, x, weight, bias, y, start, function),
+                left if left >= 16 => columns::<_, F, A, 16>(simd, x, weight, bias, y, start, function),
+                left if left >= 4 => columns::<_, F, A, 4>(simd, x, weight, bias, y, start, function),
+                _ => columns::<_, F, A, 1>(simd, x, weight, bias, y, start, function),
             };
         }
     }
@@ -340,13 +339,14 @@ multiversion! {
 }
 
 #[inline(always)]
-fn columns<S: crate::simd::Simd, F: Float, const N: usize>(
+fn columns<S: crate::simd::Simd, F: Float, A: ActivationFunction<F>, const N: usize>(
     simd: S,
     x: &[F],
     weight: &[F],
     bias: Option<&[F]>,
     y: &mut [F],
     start: usize,
+    function: A,
 ) -> usize {
     let width = y.len();
     let mut sums = [F::ZERO; N];
@@ -359,6 +359,8 @@ fn columns<S: crate::simd::Simd, F: Float, const N: usize>(
             *sum = simd.fma(x, w, *sum);
         }
     }
-    y[start..start + N].copy_from_slice(&sums);
+    for (y, sum) in y[start..start + N].iter_mut().zip(sums) {
+        *y = function.value(sum);
+    }
     N
 }

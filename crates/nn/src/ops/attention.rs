@@ -137,9 +137,9 @@ impl<F: Float> Operation<F> for Attend<F> {
                             true,
                             p.transposed(),
                             dout,
-                            &mut |_, _, _, _| (),
+                            |_, _, _, _| (),
                         );
-                        product_at([rows, s.width, n], dq, row, false, ds, keys, &mut |_, _, _, _| ());
+                        product_at([rows, s.width, n], dq, row, false, ds, keys, |_, _, _, _| ());
                         product_at(
                             [n, s.width, rows],
                             dk,
@@ -147,7 +147,7 @@ impl<F: Float> Operation<F> for Attend<F> {
                             true,
                             ds.transposed(),
                             queries,
-                            &mut |_, _, _, _| (),
+                            |_, _, _, _| (),
                         );
                     }
                 }
@@ -251,7 +251,7 @@ fn forward<F: Float>(
             softmax_scores(p, n, &mut normalizers[first..first + rows], seen, s.scale());
             let p = Matrix::new(p, n);
             // SAFETY: as above.
-            unsafe { product_at([rows, s.width, n], out, row, false, p, values, &mut |_, _, _, _| ()) };
+            unsafe { product_at([rows, s.width, n], out, row, false, p, values, |_, _, _, _| ()) };
         }
     });
 }

@@ -120,9 +120,9 @@ pub(crate) fn products<'a, F: Float>(
         // SAFETY: the blocks of the result do not overlap and lie within it.
         unsafe {
             if columns == n {
-                product_whole_at([rows, n, k], c, n, add, a, b, &mut |_, _, _, _| ());
+                product_whole_at([rows, n, k], c, n, add, a, b, |_, _, _, _| ());
             } else {
-                product_at([rows, columns, k], c, n, add, a, b, &mut |_, _, _, _| ());
+                product_at([rows, columns, k], c, n, add, a, b, |_, _, _, _| ());
             }
         }
     });
