@@ -286,15 +286,15 @@ impl Coefficients {
     /// The first coefficient that does not fit, or a scheme that is not consistent.
     pub fn tableau(&self, jacobian: Jacobian) -> Result<(Tableau, u32)> {
         let s = self.b.len();
-        let rows = |name: &str, rows: &[Vec<f64>]| {
-            let text = || format!("has {} rows where b has {s} entries: one for each stage", rows.len());
-            if rows.len() == s { Ok(()) } else { Err(Error::option(format!("tableau.{name}"), text())) }
-        };
         if s == 0 {
             return Err(Error::option("tableau.b", "has no entry: give one for each stage"));
         }
-        rows("a", &self.a)?;
-        rows("beta", &self.beta)?;
+        for (name, rows) in [("a", self.a.len()), ("beta", self.beta.len())] {
+            if rows != s {
+                let text = format!("has {rows} rows where b has {s} entries: one for each stage");
+                return Err(Error::option(format!("tableau.{name}"), text));
+            }
+        }
         for (i, row) in self.a.iter().enumerate() {
             if row.len() != i {
                 let text =
@@ -305,7 +305,9 @@ impl Coefficients {
         if !(self.alpha > 0.0 && self.alpha.is_finite()) {
             return Err(Error::option("tableau.alpha", format!("must be above 0; got {}", self.alpha)));
         }
-        for (name, rows) in [("a", &self.a), ("b", &vec![self.b.clone()]), ("beta", &self.beta)] {
+        for (name, rows) in
+            [("a", &self.a[..]), ("b", std::slice::from_ref(&self.b)), ("beta", &self.beta[..])]
+        {
             if let Some(x) = rows.iter().flatten().find(|x| !x.is_finite()) {
                 return Err(Error::option(format!("tableau.{name}"), format!("must be numbers; got {x}")));
             }
