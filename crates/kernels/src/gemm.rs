@@ -8,6 +8,7 @@
 //! computed beside it: a product may be cut into blocks of rows and columns in any way without changing a bit.
 
 use std::cell::UnsafeCell;
+use std::hint::black_box;
 
 use crate::loops::sum_of;
 use crate::simd::{self, Level};
@@ -19,6 +20,9 @@ const DEPTH: usize = 256;
 const WIDTH: usize = 512;
 /// Distance of the rows of a packed left panel: not a power of two, so that they do not fall on the same cache sets.
 const ROW: usize = DEPTH + 16;
+/// The most numbers between rows that are not packed: further apart, more of a panel's rows would fall on the same cache
+/// sets than these hold.
+const CLOSE: usize = 512;
 /// The most rows of a tile.
 const MOST_ROWS: usize = 12;
 /// The most columns of a tile.
@@ -67,10 +71,12 @@ impl<'a, F> Matrix<'a, F> {
 
 /// Sums one tile: `c[0..rows][0..columns] <- [c +] a b` over `depth` products.
 ///
-/// `a` is packed (see [`Kernel`]), `b` has a row of the tile's full width every `b_row` numbers.
+/// `a` is laid out as [`Kernel`] says, with rows `a_row` apart where that is not given; `b` has a row of the tile's full width
+/// every `b_row` numbers.
 type Tile<F> = unsafe fn(
     depth: usize,
     a: *const F,
+    a_row: usize,
     b: *const F,
     b_row: usize,
     c: *mut F,
@@ -93,7 +99,7 @@ type Transpose<F> =
 pub struct Kernel<F: 'static> {
     rows: usize,
     columns: usize,
-    /// For a left panel packed row after row, [`ROW`] apart: the tile of 1, 2 ... rows.
+    /// For a left panel that lies row after row: the tile of 1, 2 ... rows.
     by_row: &'static [Tile<F>],
     /// For a left panel packed column after column, `rows` apart.
     by_column: &'static [Tile<F>],
@@ -137,19 +143,12 @@ trait Vector<F: Float>: Copy {
     unsafe fn add(self, b: Self) -> Self;
 }
 
-/// See [`Tile`]. `A_ROW` and `A_STEP` are the distances of rows and columns in the packed left panel.
+/// See [`Tile`]. `left(i, p)` is the address of row `i`, column `p` of the left panel.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-unsafe fn tile<
-    F: Float,
-    V: Vector<F>,
-    const M: usize,
-    const N: usize,
-    const A_ROW: usize,
-    const A_STEP: usize,
->(
+unsafe fn tile<F: Float, V: Vector<F>, const M: usize, const N: usize>(
     depth: usize,
-    a: *const F,
+    left: impl Fn(usize, usize) -> *const F,
     b: *const F,
     b_row: usize,
     c: *mut F,
@@ -157,22 +156,21 @@ unsafe fn tile<
     columns: usize,
     add: bool,
 ) {
-    // SAFETY: `a` and `b` hold `depth` steps, `c` holds M rows of `columns`; the caller has the instruction set.
+    // SAFETY: both panels hold `depth` steps, `c` holds M rows of `columns`; the caller has the instruction set.
     unsafe {
         let mut sums = [[V::splat(F::ZERO); N]; M];
-        let (mut a, mut b) = (a, b);
-        for _ in 0..depth {
+        let mut b = b;
+        for p in 0..depth {
             let mut right = [V::splat(F::ZERO); N];
             for (j, right) in right.iter_mut().enumerate() {
                 *right = V::load(b.add(j * V::LANES));
             }
             for (i, sums) in sums.iter_mut().enumerate() {
-                let left = V::splat(*a.add(i * A_ROW));
+                let left = V::splat(*left(i, p));
                 for (sum, right) in sums.iter_mut().zip(right) {
                     *sum = left.fma(right, *sum);
                 }
             }
-            a = a.add(A_STEP);
             b = b.add(b_row);
         }
         if columns == N * V::LANES {
@@ -221,22 +219,24 @@ macro_rules! kernel {
             $(#[target_feature(enable = $feature)])?
             #[allow(clippy::too_many_arguments)]
             unsafe fn by_row<const M: usize>(
-                depth: usize, a: *const $float, b: *const $float, b_row: usize, c: *mut $float, c_row: usize,
-                columns: usize, add: bool,
+                depth: usize, a: *const $float, a_row: usize, b: *const $float, b_row: usize, c: *mut $float,
+                c_row: usize, columns: usize, add: bool,
             ) {
+                // Opaque, so that the addresses stay in registers and are not worked out in every step.
+                let rows: [*const $float; M] = std::array::from_fn(|i| black_box(a.wrapping_add(i * a_row)));
+                let left = |i: usize, p: usize| rows[i].wrapping_add(p);
                 // SAFETY: the caller's duty.
-                unsafe { tile::<$float, $vector, M, $vectors, ROW, 1>(depth, a, b, b_row, c, c_row, columns, add) }
+                unsafe { tile::<$float, $vector, M, $vectors>(depth, left, b, b_row, c, c_row, columns, add) }
             }
             $(#[target_feature(enable = $feature)])?
             #[allow(clippy::too_many_arguments)]
             unsafe fn by_column<const M: usize>(
-                depth: usize, a: *const $float, b: *const $float, b_row: usize, c: *mut $float, c_row: usize,
-                columns: usize, add: bool,
+                depth: usize, a: *const $float, _: usize, b: *const $float, b_row: usize, c: *mut $float,
+                c_row: usize, columns: usize, add: bool,
             ) {
+                let left = |i: usize, p: usize| a.wrapping_add(p * $rows + i);
                 // SAFETY: the caller's duty.
-                unsafe {
-                    tile::<$float, $vector, M, $vectors, 1, $rows>(depth, a, b, b_row, c, c_row, columns, add)
-                }
+                unsafe { tile::<$float, $vector, M, $vectors>(depth, left, b, b_row, c, c_row, columns, add) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn copy<const N: usize>(from: *const $float, row: usize, depth: usize, to: *mut $float) {
@@ -689,9 +689,8 @@ pub unsafe fn product_at<F: Float>(
                 for panel in 0..panels {
                     let (i0, i1) = (panel * m / panels, (panel + 1) * m / panels);
                     let rows = i1 - i0;
-                    // SAFETY: as above; the left panel lies behind the right ones.
-                    let left = unsafe { pack_left(kernel, a, i0, rows, p0, depth, packed.add(PANELS)) };
-                    let tile = left[rows - 1];
+                    // SAFETY: as above; a packed left panel lies behind the right ones.
+                    let left = unsafe { left_panel(kernel, a, i0, rows, p0, depth, packed.add(PANELS)) };
                     for j in (0..columns).step_by(kernel.columns) {
                         let width = kernel.columns.min(columns - j);
                         // SAFETY: packed panels have whole tiles; unpacked ones are whole by `unpacked`. The tile
@@ -703,7 +702,9 @@ pub unsafe fn product_at<F: Float>(
                                 (packed.add(j * depth).cast_const(), kernel.columns)
                             };
                             let to = c.add(i0 * c_row + j0 + j);
-                            tile(depth, packed.add(PANELS), right, b_row, to, c_row, width, add);
+                            (left.tiles[rows - 1])(
+                                depth, left.data, left.row, right, b_row, to, c_row, width, add,
+                            );
                         }
                     }
                     if last {
@@ -841,36 +842,46 @@ unsafe fn pack_right<F: Float>(
     }
 }
 
-/// Packs rows `i0 .. i0 + rows` of columns `p0 .. p0 + depth` and returns the tiles that fit the layout.
+/// A left panel, and the tiles that fit its layout.
+struct Left<F: 'static> {
+    data: *const F,
+    /// Distance of its rows, for tiles by row.
+    row: usize,
+    tiles: &'static [Tile<F>],
+}
+
+/// Rows `i0 .. i0 + rows` of columns `p0 .. p0 + depth`: where they are, if rows lie close together, or packed.
 ///
 /// # Safety
 /// The elements must exist and the panel fit.
-unsafe fn pack_left<F: Float>(
+unsafe fn left_panel<F: Float>(
     kernel: &Kernel<F>,
     a: Matrix<'_, F>,
     i0: usize,
     rows: usize,
     p0: usize,
     depth: usize,
-    to: *mut F,
-) -> &'static [Tile<F>] {
+    packed: *mut F,
+) -> Left<F> {
     // SAFETY: the caller's duty.
     unsafe {
         let from = a.data.as_ptr().add(i0 * a.row + p0 * a.column);
-        if a.column == 1 {
-            (kernel.copy_left)(from, a.row, rows, depth, to);
-            kernel.by_row
-        } else {
-            // A whole panel's width at a time; what is too much is not read again.
-            let whole = whole_steps(a.data.len() - (i0 + p0 * a.column), kernel.rows, a.column, depth);
-            (kernel.copy_rows)(from, a.column, whole, to);
-            for p in whole..depth {
-                for i in 0..rows {
-                    *to.add(p * kernel.rows + i) = *from.add(p * a.column + i);
-                }
-            }
-            kernel.by_column
+        if a.column == 1 && a.row <= CLOSE {
+            return Left { data: from, row: a.row, tiles: kernel.by_row };
         }
+        if a.column == 1 {
+            (kernel.copy_left)(from, a.row, rows, depth, packed);
+            return Left { data: packed, row: ROW, tiles: kernel.by_row };
+        }
+        // A whole panel's width at a time; what is too much is not read again.
+        let whole = whole_steps(a.data.len() - (i0 + p0 * a.column), kernel.rows, a.column, depth);
+        (kernel.copy_rows)(from, a.column, whole, packed);
+        for p in whole..depth {
+            for i in 0..rows {
+                *packed.add(p * kernel.rows + i) = *from.add(p * a.column + i);
+            }
+        }
+        Left { data: packed, row: 0, tiles: kernel.by_column }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::loops;
 use crate::params::Params;
+use crate::pool::Parts;
 use crate::tape::{Core, Entered, Stored, Tensor, UNRECORDED};
 use crate::{Float, Graph};
 
@@ -164,9 +165,18 @@ impl<'g, F: Float> Pass<'g, F> {
 
     /// Adds a gradient that is computed in place: `write(slice, add)` overwrites the slice, or adds to it if `add`.
     pub(crate) fn accumulate(&mut self, input: Tensor<'g, F>, write: impl FnOnce(&mut [F], bool)) {
+        if let Some(place) = self.place(input) {
+            // SAFETY: the slot's own memory, which nobody else has at hand.
+            write(unsafe { place.parts.part(0, input.len()) }, place.add);
+        }
+    }
+
+    /// Where the gradient of an input goes, for an operation that computes several side by side; none if it is not
+    /// asked for. What is asked for again must be written after what was asked for before.
+    pub(crate) fn place(&mut self, input: Tensor<'g, F>) -> Option<Place<F>> {
         debug_assert!(!self.recorded);
         if !self.wants(input) {
-            return;
+            return None;
         }
         let slot = &mut self.slots[input.id as usize];
         let add = slot.state != State::Empty;
@@ -180,8 +190,16 @@ impl<'g, F: Float> Pass<'g, F> {
         }
         slot.state = State::Owned;
         // SAFETY: the slot's own memory: from the arena, or the caller's gradient buffer.
-        write(unsafe { std::slice::from_raw_parts_mut(slot.pointer, input.len()) }, add);
+        let parts = Parts::new(unsafe { std::slice::from_raw_parts_mut(slot.pointer, input.len()) });
+        Some(Place { parts, add })
     }
+}
+
+/// Memory that a gradient is written to, or added to if `add`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<F> {
+    pub(crate) parts: Parts<F>,
+    pub(crate) add: bool,
 }
 
 impl<F: Float> Entered<F> {

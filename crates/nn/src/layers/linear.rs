@@ -66,7 +66,17 @@ impl Linear {
         params: &'g Params<F>,
         x: Tensor<'g, F>,
     ) -> Tensor<'g, F> {
+        let (weight, bias, activation) = self.enter(graph, params);
+        x.linear(weight, bias, activation)
+    }
+
+    /// Weight, bias and activation, on the tape.
+    pub(crate) fn enter<'g, F: Float>(
+        &self,
+        graph: Graph<'g, F>,
+        params: &'g Params<F>,
+    ) -> (Tensor<'g, F>, Option<Tensor<'g, F>>, Activation) {
         let bias = self.bias.map(|bias| graph.param(params, bias));
-        x.linear(graph.param(params, self.weight), bias, self.activation)
+        (graph.param(params, self.weight), bias, self.activation)
     }
 }

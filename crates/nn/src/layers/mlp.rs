@@ -4,7 +4,7 @@ use quire_core::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerNorm, Linear, NormKind};
-use crate::ops::{ActivationFunction, normalize_rows, with_activation};
+use crate::ops::{ActivationFunction, linear_without_tape, normalize_rows, with_activation};
 use crate::{Activation, DropoutKey, Float, Graph, Init, Params, Tensor, multiversion};
 
 /// What a multilayer perceptron looks like.
@@ -55,6 +55,9 @@ pub struct Mlp {
     layers: Vec<Linear>,
     /// One for every hidden layer, or none.
     norms: Vec<LayerNorm>,
+    /// Nothing comes between a hidden layer's sum and its activation, so that the layers have the activations.
+    fused: bool,
+    /// What follows the normalization, if there is one.
     activation: Activation,
     dropout: f64,
     sizes: Vec<usize>,
@@ -99,7 +102,7 @@ impl Mlp {
             })
             .collect();
         let activation = if fused { Activation::None } else { config.activation };
-        Mlp { layers, norms, activation, dropout: config.dropout, sizes, ensemble: config.ensemble }
+        Mlp { layers, norms, fused, activation, dropout: config.dropout, sizes, ensemble: config.ensemble }
     }
 
     /// The layers, from input to output.
@@ -148,8 +151,11 @@ impl Mlp {
         key: Option<DropoutKey>,
     ) -> Tensor<'g, F> {
         let last = self.layers.len() - 1;
-        for (i, layer) in self.layers.iter().enumerate() {
-            let layer = member.map_or(*layer, |e| layer.member(e));
+        let layers = self.layers.iter().map(|layer| member.map_or(*layer, |e| layer.member(e)));
+        if self.fused {
+            return x.linear_layers(layers.map(|layer| layer.enter(graph, params)));
+        }
+        for (i, layer) in layers.enumerate() {
             x = layer.forward(graph, params, x);
             if i == last {
                 break;
@@ -275,7 +281,7 @@ impl Mlp {
                 } else {
                     &mut to[..rows * width]
                 };
-                crate::ops::linear_rows(x, weight, bias, y, [rows, inputs, width], layer.activation);
+                linear_without_tape([rows, width, inputs], x, weight, bias, y, layer.activation);
                 self.after(params, e, i, y);
                 std::mem::swap(&mut from, &mut to);
             }

@@ -1,11 +1,11 @@
 //! A linear layer with its bias and activation, for every member of an ensemble.
 
 use super::elementwise::{ActivationFunction, derivative_formula, with_activation};
-use super::matmul::{Grid, products};
-use crate::backward::Pass;
+use super::matmul::{Grid, product_block};
+use crate::backward::{Pass, Place};
 use crate::gemm::{Matrix, product};
 use crate::pool::Parts;
-use crate::shape::{MAX_RANK, Shape};
+use crate::shape::Shape;
 use crate::tape::{Operation, Stored};
 use crate::{Activation, Float, Tensor, loops, multiversion};
 
@@ -31,6 +31,41 @@ struct Sizes {
 }
 
 impl Sizes {
+    /// Of a layer for an input of shape `x`, and the shape of its result; see [`Tensor::linear`].
+    fn new<F: Float>(x: &[usize], weight: Tensor<'_, F>, bias: Option<Tensor<'_, F>>) -> (Self, Shape) {
+        let (members, inputs, outputs) = match *weight.shape {
+            [inputs, outputs] => (1, inputs, outputs),
+            [members, inputs, outputs] => (members, inputs, outputs),
+            _ => panic!("linear: a weight of shape {:?}, not [E, in, out]", weight.shape),
+        };
+        let wrong = || -> ! {
+            panic!("linear: an input of shape {x:?} does not fit a weight of shape {:?}", weight.shape)
+        };
+        let Some((&width, leading)) = x.split_last() else { wrong() };
+        if width != inputs {
+            wrong();
+        }
+        let (rows, shared, shape) = if members == 1 {
+            (leading.iter().product(), true, Shape::new(x).with(leading.len(), outputs))
+        } else {
+            let (rows, shared) = match *leading {
+                [rows] | [1, rows] => (rows, true),
+                [e, rows] if e == members => (rows, false),
+                _ => wrong(),
+            };
+            (rows, shared, Shape::new(&[members, rows, outputs]))
+        };
+        if let Some(bias) = bias {
+            assert!(
+                bias.len() == members * outputs && bias.shape.last() == Some(&outputs),
+                "linear: a bias of shape {:?} does not fit a weight of shape {:?}",
+                bias.shape,
+                weight.shape
+            );
+        }
+        (Sizes { members, rows, inputs, outputs, shared }, shape)
+    }
+
     /// The rows of `x` that member `e` reads, from `first` on.
     fn x<'a, F>(&self, x: &'a [F], e: usize, first: usize, count: usize) -> &'a [F] {
         let e = if self.shared { 0 } else { e };
@@ -41,6 +76,14 @@ impl Sizes {
     fn weight<'a, F: Float>(&self, weight: &'a [F], e: usize) -> Matrix<'a, F> {
         let size = self.inputs * self.outputs;
         Matrix::new(&weight[e * size..(e + 1) * size], self.outputs)
+    }
+
+    /// True if neither way is work enough to cut a member's products into blocks.
+    fn is_one_block<F: Float>(&self, core: &crate::tape::Core<F>) -> bool {
+        let threads = core.pool.threads();
+        let blocks = |size| Grid::new(size, self.members, threads).blocks();
+        blocks([self.rows, self.outputs, self.inputs]) == 1
+            && blocks([self.inputs, self.outputs, self.rows]) == 1
     }
 
     /// Calls `f(member, first row, count)` for blocks of rows, in parallel.
@@ -64,67 +107,112 @@ impl<F: Float> Operation<F> for Linear<F> {
         }
         let core = x.core;
         let s = self.sizes;
-        let kept = self.before.map_or(output, |before| pass.input(before));
-        let dz = match self.activation {
-            Activation::None => gradient.data,
-            _ => {
-                let dz = core.buffer(gradient.len());
-                let parts = Parts::new(dz);
-                with_activation!(self.activation, |function| {
-                    s.blocks(core, |e, first, count| {
-                        let (start, len) = ((e * s.rows + first) * s.outputs, count * s.outputs);
-                        let (g, y) = (&gradient.data[start..start + len], &kept.data[start..start + len]);
-                        // SAFETY: the rows of different blocks do not overlap.
-                        let dz = unsafe { parts.part(start, len) };
-                        loops::zip(g, y, dz, |g, y| g * function.derivative(y));
-                    });
-                });
-                &*dz
-            }
+        let (g, activation) = (gradient.data, self.activation);
+        let kept = self.before.map_or(output, |before| pass.input(before)).data;
+        // The gradient of the sums before the activation.
+        let dz_of = |e: usize, first: usize, count: usize, dz: &mut [F]| {
+            let (start, len) = ((e * s.rows + first) * s.outputs, count * s.outputs);
+            let (g, y) = (&g[start..start + len], &kept[start..start + len]);
+            with_activation!(activation, |function| {
+                loops::zip(g, y, dz, |g, y| g * function.derivative(y));
+            });
         };
+        let linear = activation == Activation::None;
+        // In this order, should the input of a layer be its weight as well.
+        let (dx, dw, db) = (pass.place(x), pass.place(weight), bias.and_then(|bias| pass.place(bias)));
+        let way = WayBack { s, x: x.data, weight: weight.data, dx, dw, db };
+        let sums_members = s.shared && s.members > 1 && dx.is_some();
+        if s.is_one_block(core) && !sums_members {
+            // A thread does all there is to do for a member while its numbers are in the cache.
+            let size = s.rows * s.outputs;
+            let own = Parts::new(core.buffer(if linear { 0 } else { core.pool.threads() * size }));
+            core.pool.run_with_thread(s.members, |e, thread| {
+                let dz = if linear {
+                    &g[e * size..(e + 1) * size]
+                } else {
+                    // SAFETY: every thread has a part of its own.
+                    let dz = unsafe { own.part(thread * size, size) };
+                    dz_of(e, 0, s.rows, dz);
+                    dz
+                };
+                way.inputs(e, 0, s.rows, dz, false);
+                way.weights(e, dz, [0, s.inputs, 0, s.outputs]);
+                way.biases(e, dz);
+            });
+            return;
+        }
+        let dz = Parts::new(core.buffer(if linear { 0 } else { g.len() }));
         let rows_of = |e: usize, first: usize, count: usize| {
-            let start = (e * s.rows + first) * s.outputs;
-            &dz[start..start + count * s.outputs]
+            let (start, len) = ((e * s.rows + first) * s.outputs, count * s.outputs);
+            // SAFETY: the rows of different blocks do not overlap, and nobody writes to them but their block.
+            if linear { &g[start..start + len] } else { unsafe { dz.part(start, len) } }
         };
-        pass.accumulate(x, |dx, add| {
-            let parts = Parts::new(dx);
-            if s.shared && s.members > 1 {
-                // One block adds up all members, in order.
-                let one = Sizes { members: 1, ..s };
-                one.blocks(core, |_, first, count| {
-                    // SAFETY: the rows of different blocks do not overlap.
-                    let dx = unsafe { parts.part(first * s.inputs, count * s.inputs) };
-                    for e in 0..s.members {
-                        let w = s.weight(weight.data, e).transposed();
-                        let dz = Matrix::new(rows_of(e, first, count), s.outputs);
-                        product([count, s.inputs, s.outputs], dx, s.inputs, add || e > 0, dz, w, nothing);
-                    }
-                });
-            } else {
-                s.blocks(core, |e, first, count| {
-                    // SAFETY: the rows of different blocks do not overlap.
-                    let dx = unsafe { parts.part((e * s.rows + first) * s.inputs, count * s.inputs) };
-                    let w = s.weight(weight.data, e).transposed();
-                    let dz = Matrix::new(rows_of(e, first, count), s.outputs);
-                    product([count, s.inputs, s.outputs], dx, s.inputs, add, dz, w, nothing);
-                });
+        s.blocks(core, |e, first, count| {
+            if !linear {
+                let start = (e * s.rows + first) * s.outputs;
+                // SAFETY: as above.
+                dz_of(e, first, count, unsafe { dz.part(start, count * s.outputs) });
+            }
+            if !sums_members {
+                way.inputs(e, first, count, rows_of(e, first, count), false);
             }
         });
-        pass.accumulate(weight, |dw, add| {
-            let x_of = |e: usize| Matrix::new(s.x(x.data, e, 0, s.rows), s.inputs).transposed();
-            let dz_of = |e: usize| Matrix::new(rows_of(e, 0, s.rows), s.outputs);
-            products(core, s.members, [s.inputs, s.outputs, s.rows], dw, add, x_of, dz_of);
-        });
-        if let Some(bias) = bias {
-            pass.accumulate(bias, |db, add| {
-                let parts = Parts::new(db);
-                core.pool.run(s.members, |e| {
-                    // SAFETY: one member, one part.
-                    let db = unsafe { parts.part(e * s.outputs, s.outputs) };
-                    loops::sum_columns(rows_of(e, 0, s.rows), db, add);
-                });
+        if sums_members {
+            // One block adds up all members, in order.
+            let one = Sizes { members: 1, ..s };
+            one.blocks(core, |_, first, count| {
+                (0..s.members).for_each(|e| way.inputs(e, first, count, rows_of(e, first, count), e > 0));
             });
         }
+        let grid = Grid::new([s.inputs, s.outputs, s.rows], s.members, core.pool.threads());
+        let jobs = 1 + grid.blocks();
+        core.pool.run(s.members * jobs, |i| {
+            let (e, job) = (i / jobs, i % jobs);
+            let dz = rows_of(e, 0, s.rows);
+            match job.checked_sub(1) {
+                None => way.biases(e, dz),
+                Some(block) => way.weights(e, dz, grid.block(block, s.inputs, s.outputs)),
+            }
+        });
+    }
+}
+
+/// What the way back through a layer reads beside `dz`, the gradient of the sums before the activation, and the
+/// gradients that it writes.
+struct WayBack<'a, F> {
+    s: Sizes,
+    x: &'a [F],
+    weight: &'a [F],
+    dx: Option<Place<F>>,
+    dw: Option<Place<F>>,
+    db: Option<Place<F>>,
+}
+
+impl<F: Float> WayBack<'_, F> {
+    /// The gradient of some rows of the input of member `e`, for whose outputs `dz` is.
+    fn inputs(&self, e: usize, first: usize, count: usize, dz: &[F], add: bool) {
+        let (s, Some(to)) = (self.s, self.dx) else { return };
+        let start = if s.shared { first } else { e * s.rows + first } * s.inputs;
+        // SAFETY: the rows of different blocks do not overlap.
+        let dx = unsafe { to.parts.part(start, count * s.inputs) };
+        let (dz, w) = (Matrix::new(dz, s.outputs), s.weight(self.weight, e).transposed());
+        product([count, s.inputs, s.outputs], dx, s.inputs, add || to.add, dz, w, nothing);
+    }
+
+    /// The gradient of a block of the weight of member `e`.
+    fn weights(&self, e: usize, dz: &[F], block: [usize; 4]) {
+        let (s, Some(to)) = (self.s, self.dw) else { return };
+        let x = Matrix::new(s.x(self.x, e, 0, s.rows), s.inputs).transposed();
+        let dz = Matrix::new(dz, s.outputs);
+        // SAFETY: the blocks do not overlap.
+        unsafe { product_block([s.inputs, s.outputs, s.rows], e, block, to.parts, to.add, x, dz) };
+    }
+
+    /// The gradient of the bias of member `e`.
+    fn biases(&self, e: usize, dz: &[F]) {
+        let (s, Some(to)) = (self.s, self.db) else { return };
+        // SAFETY: one member, one part.
+        loops::sum_columns(dz, unsafe { to.parts.part(e * s.outputs, s.outputs) }, to.add);
     }
 }
 
@@ -176,104 +264,133 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit.
     pub fn linear(self, weight: Self, bias: Option<Self>, activation: Activation) -> Self {
-        let (members, inputs, outputs) = match *weight.shape {
-            [inputs, outputs] => (1, inputs, outputs),
-            [members, inputs, outputs] => (members, inputs, outputs),
-            _ => panic!("linear: a weight of shape {:?}, not [E, in, out]", weight.shape),
-        };
-        let wrong = || -> ! {
-            panic!(
-                "linear: an input of shape {:?} does not fit a weight of shape {:?}",
-                self.shape, weight.shape
-            )
-        };
-        let Some((&width, leading)) = self.shape.split_last() else { wrong() };
-        if width != inputs {
-            wrong();
-        }
-        let all: usize = leading.iter().product();
-        let mut sizes = [1; MAX_RANK];
-        let (rows, shared, shape) = if members == 1 {
-            sizes[..leading.len()].copy_from_slice(leading);
-            sizes[leading.len()] = outputs;
-            (all, true, Shape::new(&sizes[..=leading.len()]))
-        } else {
-            let (rows, shared) = match *leading {
-                [rows] | [1, rows] => (rows, true),
-                [e, rows] if e == members => (rows, false),
-                _ => wrong(),
-            };
-            (rows, shared, Shape::new(&[members, rows, outputs]))
-        };
-        if let Some(bias) = bias {
-            assert!(
-                bias.len() == members * outputs && bias.shape.last() == Some(&outputs),
-                "linear: a bias of shape {:?} does not fit a weight of shape {:?}",
-                bias.shape,
-                weight.shape
-            );
-        }
-        let s = Sizes { members, rows, inputs, outputs, shared };
+        self.linear_layers([(weight, bias, activation)].into_iter())
+    }
+
+    /// Linear layers (see [`Tensor::linear`]) one after another: a thread takes its rows through several of them while
+    /// they are in its cache.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub(crate) fn linear_layers(
+        self,
+        mut layers: impl Iterator<Item = (Self, Option<Self>, Activation)>,
+    ) -> Self {
+        const AT_ONCE: usize = 4;
         let core = self.core;
-        let out = core.buffer(shape.elements());
-        let before = with_activation!(activation, |function| {
-            linear_forward(core, s, self.data, weight.data, bias.map(|b| b.data), out, function)
-        });
-        let before = before.map(|data| core.unrecorded(data, &shape).store());
-        let bias_stored = bias.map(|b| b.store());
-        let operation = Linear {
-            x: self.store(),
-            weight: weight.store(),
-            bias: bias_stored,
-            activation,
-            before,
-            sizes: s,
-        };
-        match bias {
-            Some(bias) => core.record(out, &shape, &[self, weight, bias], operation),
-            None => core.record(out, &shape, &[self, weight], operation),
+        let mut x = self;
+        loop {
+            // What a layer reads and writes, which threads share, and what the tape keeps of it.
+            let mut steps = [const { None::<Step<'_, F>> }; AT_ONCE];
+            let mut kept = [const { None }; AT_ONCE];
+            let mut input = Shape::new(x.shape);
+            for ((step, kept), layer) in steps.iter_mut().zip(&mut kept).zip(layers.by_ref()) {
+                let (weight, bias, activation) = layer;
+                let (s, shape) = Sizes::new(&input, weight, bias);
+                let out = core.buffer(shape.elements());
+                let mut before = with_activation!(activation, |function| needs_input::<F, _>(function))
+                    .then(|| core.buffer(shape.elements()));
+                *step = Some(Step {
+                    s,
+                    weight: weight.data,
+                    bias: bias.map(|bias| bias.data),
+                    activation,
+                    out: Parts::new(out),
+                    before: before.as_deref_mut().map(Parts::new),
+                });
+                *kept = Some((layer, shape, out, before));
+                input = shape;
+            }
+            let steps = steps.iter().flatten();
+            let Some(most) = steps.clone().map(|step| step.s).max_by_key(|s| s.rows * s.inputs * s.outputs)
+            else {
+                return x;
+            };
+            debug_assert!(
+                steps.clone().all(|step| (step.s.members, step.s.rows) == (most.members, most.rows)),
+                "layers of one chain have the same members and rows"
+            );
+            let data = x.data;
+            most.blocks(core, |e, first, count| {
+                let mut input = None;
+                for step in steps.clone() {
+                    let x = input.unwrap_or_else(|| step.s.x(data, e, first, count));
+                    input = Some(step.run(x, e, first, count));
+                }
+            });
+            for (step, kept) in steps.zip(kept.into_iter().flatten()) {
+                let ((weight, bias, activation), shape, out, before) = kept;
+                let operation = Linear {
+                    x: x.store(),
+                    weight: weight.store(),
+                    bias: bias.map(|b| b.store()),
+                    activation,
+                    before: before.map(|data| core.unrecorded(data, &shape).store()),
+                    sizes: step.s,
+                };
+                x = match bias {
+                    Some(bias) => core.record(out, &shape, &[x, weight, bias], operation),
+                    None => core.record(out, &shape, &[x, weight], operation),
+                };
+            }
         }
     }
 }
 
-/// The forward pass; returns the sums before the activation if its derivative will need them.
-fn linear_forward<'g, F: Float, A: ActivationFunction<F>>(
-    core: &'g crate::tape::Core<F>,
+/// What the forward pass through a layer reads and writes, and in which sizes.
+struct Step<'a, F> {
     s: Sizes,
-    x: &[F],
-    weight: &[F],
-    bias: Option<&[F]>,
-    out: &mut [F],
-    function: A,
-) -> Option<&'g [F]> {
-    let before = A::NEEDS_INPUT.then(|| core.buffer(out.len()));
-    let parts = Parts::new(out);
-    let before_parts = before.map(|before| (Parts::new(before), &*before));
-    s.blocks(core, |e, first, count| {
+    weight: &'a [F],
+    bias: Option<&'a [F]>,
+    activation: Activation,
+    out: Parts<F>,
+    /// For the sums before the activation, if its derivative will need them.
+    before: Option<Parts<F>>,
+}
+
+impl<F: Float> Step<'_, F> {
+    /// The outputs for the rows `x` of member `e`, of which `first` is the first.
+    fn run(&self, x: &[F], e: usize, first: usize, count: usize) -> &[F] {
+        let s = self.s;
         let (start, len) = ((e * s.rows + first) * s.outputs, count * s.outputs);
         // SAFETY: the rows of different blocks do not overlap.
-        let y = unsafe { parts.part(start, len) };
-        let x = Matrix::new(s.x(x, e, first, count), s.inputs);
-        let bias = bias.map(|b| &b[e * s.outputs..(e + 1) * s.outputs]);
-        let z = match &before_parts {
-            // SAFETY: as above.
-            Some((before, _)) => unsafe { before.part(start, len) },
-            None => &mut [],
+        let (y, z) = unsafe {
+            (self.out.part(start, len), self.before.as_ref().map(|before| before.part(start, len)))
         };
-        let weight = s.weight(weight, e);
-        product([count, s.outputs, s.inputs], y, s.outputs, false, x, weight, |y, i, rows, j, columns| {
-            for i in i..i + rows {
-                let range = i * s.outputs + j..i * s.outputs + j + columns;
-                let bias = bias.map(|bias| &bias[j..j + columns]);
-                if z.is_empty() {
-                    finish(&mut y[range], bias, function);
-                } else {
-                    finish_keeping(&mut y[range.clone()], &mut z[range], bias, function);
-                }
-            }
+        let bias = self.bias.map(|b| &b[e * s.outputs..(e + 1) * s.outputs]);
+        let size = [count, s.outputs, s.inputs];
+        with_activation!(self.activation, |function| {
+            linear_rows(size, x, s.weight(self.weight, e), bias, y, z, function);
         });
+        y
+    }
+}
+
+fn needs_input<F: Float, A: ActivationFunction<F>>(_: A) -> bool {
+    A::NEEDS_INPUT
+}
+
+/// `y <- activation(x W + b)`, keeping the sums before the activation in `z` if there is one.
+fn linear_rows<F: Float, A: ActivationFunction<F>>(
+    [rows, outputs, inputs]: [usize; 3],
+    x: &[F],
+    weight: Matrix<'_, F>,
+    bias: Option<&[F]>,
+    y: &mut [F],
+    mut z: Option<&mut [F]>,
+    function: A,
+) {
+    let x = Matrix::new(x, inputs);
+    product([rows, outputs, inputs], y, outputs, false, x, weight, |y, i, rows, j, columns| {
+        let bias = bias.map(|bias| &bias[j..j + columns]);
+        for i in i..i + rows {
+            let range = i * outputs + j..i * outputs + j + columns;
+            match &mut z {
+                None => finish(&mut y[range], bias, function),
+                Some(z) => finish_keeping(&mut y[range.clone()], &mut z[range], bias, function),
+            }
+        }
     });
-    before_parts.map(|(_, before)| before)
 }
 
 /// After a product that needs nothing more.
@@ -318,19 +435,14 @@ multiversion! {
 }
 
 /// `y <- activation(x W + b)` for one member, on this thread: acting without a tape.
-pub(crate) fn linear_rows<F: Float>(
+pub(crate) fn linear_without_tape<F: Float>(
+    size: [usize; 3],
     x: &[F],
     weight: &[F],
     bias: Option<&[F]>,
     y: &mut [F],
-    [rows, inputs, outputs]: [usize; 3],
     activation: Activation,
 ) {
-    let (x, weight) = (Matrix::new(x, inputs), Matrix::new(weight, outputs));
-    product([rows, outputs, inputs], y, outputs, false, x, weight, |y, i, rows, j, columns| {
-        for i in i..i + rows {
-            let y = &mut y[i * outputs + j..i * outputs + j + columns];
-            with_activation!(activation, |function| finish(y, bias.map(|b| &b[j..j + columns]), function));
-        }
-    });
+    let weight = Matrix::new(weight, size[1]);
+    with_activation!(activation, |function| linear_rows(size, x, weight, bias, y, None, function));
 }

@@ -98,34 +98,51 @@ impl Grid {
     }
 }
 
-/// `c <- [c +] a b` in blocks that threads share, for every one of `batch` products; `c` holds them one after another.
+/// `c <- [c +] a b` in blocks that threads share, for every one of `batch` products; `out` has room for them, one after another.
 pub(crate) fn products<'a, F: Float>(
     core: &Core<F>,
     batch: usize,
     [m, n, k]: [usize; 3],
-    c: &mut [F],
+    out: Parts<F>,
     add: bool,
     a: impl Fn(usize) -> Matrix<'a, F> + Sync,
     b: impl Fn(usize) -> Matrix<'a, F> + Sync,
 ) {
     let grid = Grid::new([m, n, k], batch, core.pool.threads());
     let blocks = grid.blocks();
-    assert_eq!(c.len(), batch * m * n);
-    let out = Parts::new(c);
     core.pool.run(batch * blocks, |i| {
         let member = i / blocks;
-        let [row, rows, column, columns] = grid.block(i % blocks, m, n);
-        let (a, b) = (a(member).starting_at_row(row), b(member).starting_at_column(column));
-        let c = out.at((member * m + row) * n + column);
-        // SAFETY: the blocks of the result do not overlap and lie within it.
+        // SAFETY: the blocks of the result do not overlap.
         unsafe {
-            if columns == n {
-                product_whole_at([rows, n, k], c, n, add, a, b, |_, _, _, _| ());
-            } else {
-                product_at([rows, columns, k], c, n, add, a, b, |_, _, _, _| ());
-            }
+            product_block([m, n, k], member, grid.block(i % blocks, m, n), out, add, a(member), b(member));
         }
     });
+}
+
+/// One block (first row, rows, first column, columns) of a member's product; `out` holds those of all members.
+///
+/// # Safety
+/// Nobody else uses the block of the result meanwhile.
+pub(crate) unsafe fn product_block<F: Float>(
+    [m, n, k]: [usize; 3],
+    member: usize,
+    [row, rows, column, columns]: [usize; 4],
+    out: Parts<F>,
+    add: bool,
+    a: Matrix<'_, F>,
+    b: Matrix<'_, F>,
+) {
+    let (a, b) = (a.starting_at_row(row), b.starting_at_column(column));
+    out.at((member + 1) * m * n); // there is room
+    let c = out.at((member * m + row) * n + column);
+    // SAFETY: the block lies within the result; the rest is the caller's duty.
+    unsafe {
+        if columns == n {
+            product_whole_at([rows, n, k], c, n, add, a, b, |_, _, _, _| ());
+        } else {
+            product_at([rows, columns, k], c, n, add, a, b, |_, _, _, _| ());
+        }
+    }
 }
 
 /// Matrix `i` of a batch, or the only one.
@@ -198,7 +215,7 @@ impl<'g, F: Float> Tensor<'g, F> {
         let (data_a, data_b) = (a.data, b.data);
         let a_of = |i| member(data_a, count_a, i, last_a, transpose_self);
         let b_of = |i| member(data_b, count_b, i, last_b, transpose_other);
-        products(self.core, batch, [m, n, k], out, false, a_of, b_of);
+        products(self.core, batch, [m, n, k], Parts::new(out), false, a_of, b_of);
         let operation =
             MatMul { a: a.store(), b: b.store(), transpose_a: transpose_self, transpose_b: transpose_other };
         self.core.record(out, &shape, &[a, b], operation)

@@ -21,7 +21,7 @@ pub use attention::{Attention, Rotary};
 pub(crate) use cached::CachedLayer;
 pub use dropout::DropoutKey;
 pub(crate) use elementwise::{ActivationFunction, with_activation};
-pub(crate) use linear::linear_rows;
+pub(crate) use linear::linear_without_tape;
 pub(crate) use norm::normalize_rows;
 
 use serde::{Deserialize, Serialize};
