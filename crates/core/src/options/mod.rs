@@ -332,6 +332,8 @@ mod tests {
             "unknown option `discuont`; did you mean `discount`? `quire show <method>` lists every option."
         );
         assert!(refused(&["optimizer.learning-rate=1"]).contains("did you mean `optimizer.learning_rate`"));
+        assert!(refused(&["learning_rat=1"]).contains("did you mean `optimizer.learning_rate`"));
+        assert!(refused(&["optimiser=sgd"]).contains("did you mean `optimizer`"));
     }
 
     #[test]

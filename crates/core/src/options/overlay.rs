@@ -1,9 +1,13 @@
 //! Laying values over the defaults, with every name, type and range checked.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::OptionMap;
-use super::schema::{describe_kind, is_nullable, range_text, tagged_variants, types, word_choices};
+use super::schema::{
+    collect_fields, describe_kind, is_nullable, range_text, tagged_variants, types, word_choices,
+};
 use crate::{Error, Result};
 
 /// Lays a table of values, names dotted or nested, over `target`.
@@ -21,13 +25,10 @@ pub(super) fn overlay_table(
         };
         let path = format!("{prefix}{head}");
         let Some(field) = properties.and_then(|properties| properties.get(head)) else {
-            let known = properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
-            let nearest =
-                crate::error::nearest(head, known).into_iter().map(|name| format!("{prefix}{name}"));
             return Err(Error::Unknown {
                 kind: "option".into(),
                 name: path,
-                nearest: nearest.collect(),
+                nearest: nearest_options(head, target, schema, prefix),
                 list_with: "quire show <method>".into(),
             });
         };
@@ -41,6 +42,22 @@ pub(super) fn overlay_table(
         }
     }
     Ok(())
+}
+
+/// The options whose own names are nearest to `name`, also those in the tables of this one: who writes `learning_rate` may
+/// mean `optimizer.learning_rate`.
+fn nearest_options(name: &str, values: &Value, schema: &Value, prefix: &str) -> Vec<String> {
+    fn own(path: &str) -> &str {
+        path.rsplit('.').next().unwrap_or(path)
+    }
+    let mut fields = Vec::new();
+    collect_fields(schema, values, prefix, &mut fields);
+    let tables = schema["properties"].as_object().into_iter().flat_map(|properties| properties.keys());
+    let tables = tables.map(|table| format!("{prefix}{table}"));
+    let known: BTreeSet<String> = tables.chain(fields.into_iter().map(|field| field.name)).collect();
+    let nearest = crate::error::nearest(name, known.iter().map(|path| own(path)));
+    let named = |near: &String| known.iter().filter(|path| own(path) == near).cloned().collect::<Vec<_>>();
+    nearest.iter().flat_map(named).take(3).collect()
 }
 
 fn overlay_field(slot: &mut Value, value: &Value, schema: &Value, path: &str) -> Result<()> {
