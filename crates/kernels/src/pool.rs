@@ -239,6 +239,15 @@ impl<T> Parts<T> {
         Parts(slice.as_mut_ptr(), slice.len())
     }
 
+    /// All elements, once the job is done.
+    ///
+    /// # Safety
+    /// The slice must live as long as the result, and nobody may write to it meanwhile.
+    pub unsafe fn whole<'a>(self) -> &'a [T] {
+        // SAFETY: the caller's duty.
+        unsafe { std::slice::from_raw_parts(self.0, self.1) }
+    }
+
     /// The address of an element.
     #[inline]
     pub fn at(&self, start: usize) -> *mut T {

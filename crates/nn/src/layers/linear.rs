@@ -2,6 +2,7 @@
 
 use quire_core::Rng;
 
+use crate::ops::OnRows;
 use crate::{Activation, Float, Graph, Init, Params, Tensor, View};
 
 /// `activation(x W + b)`, for every member of an ensemble.
@@ -66,17 +67,15 @@ impl Linear {
         params: &'g Params<F>,
         x: Tensor<'g, F>,
     ) -> Tensor<'g, F> {
-        let (weight, bias, activation) = self.enter(graph, params);
-        x.linear(weight, bias, activation)
+        x.on_rows([self.on_rows(graph, params)].into_iter())
     }
 
-    /// Weight, bias and activation, on the tape.
-    pub(crate) fn enter<'g, F: Float>(
-        &self,
-        graph: Graph<'g, F>,
-        params: &'g Params<F>,
-    ) -> (Tensor<'g, F>, Option<Tensor<'g, F>>, Activation) {
-        let bias = self.bias.map(|bias| graph.param(params, bias));
-        (graph.param(params, self.weight), bias, self.activation)
+    /// The layer as an operation on rows, its parameters on the tape.
+    pub(crate) fn on_rows<'g, F: Float>(&self, graph: Graph<'g, F>, params: &'g Params<F>) -> OnRows<'g, F> {
+        OnRows::Linear {
+            weight: graph.param(params, self.weight),
+            bias: self.bias.map(|bias| graph.param(params, bias)),
+            activation: self.activation,
+        }
     }
 }

@@ -4,7 +4,7 @@ use quire_core::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{LayerNorm, Linear, NormKind};
-use crate::ops::{ActivationFunction, linear_without_tape, normalize_rows, with_activation};
+use crate::ops::{ActivationFunction, OnRows, linear_without_tape, normalize_rows, with_activation};
 use crate::{Activation, DropoutKey, Float, Graph, Init, Params, Tensor, multiversion};
 
 /// What a multilayer perceptron looks like.
@@ -150,28 +150,28 @@ impl Mlp {
         member: Option<usize>,
         key: Option<DropoutKey>,
     ) -> Tensor<'g, F> {
-        let last = self.layers.len() - 1;
-        let layers = self.layers.iter().map(|layer| member.map_or(*layer, |e| layer.member(e)));
-        if self.fused {
-            return x.linear_layers(layers.map(|layer| layer.enter(graph, params)));
+        let hidden = self.layers.len() - 1;
+        let key = key.filter(|_| self.dropout > 0.0);
+        let operations = |i: usize| {
+            let layer = member.map_or(self.layers[i], |e| self.layers[i].member(e));
+            let dropout = key.filter(|_| i < hidden);
+            let norm = self.norms.get(i).map(|norm| member.map_or(*norm, |e| norm.member(e)));
+            [
+                Some(layer.on_rows(graph, params)),
+                dropout.map(|key| OnRows::Dropout { rate: self.dropout, key: key.layer(i) }),
+                norm.map(|norm| norm.on_rows(graph, params, self.activation)),
+            ]
+            .into_iter()
+            .flatten()
+        };
+        if self.fused || !self.norms.is_empty() {
+            return x.on_rows((0..=hidden).flat_map(operations));
         }
-        for (i, layer) in layers.enumerate() {
-            x = layer.forward(graph, params, x);
-            if i == last {
-                break;
-            }
-            if let Some(key) = key {
-                x = x.dropout(self.dropout, key.layer(i));
-            }
-            x = match self.norms.get(i) {
-                Some(norm) => {
-                    let norm = member.map_or(*norm, |e| norm.member(e));
-                    norm.forward(graph, params, x, self.activation)
-                }
-                None => x.activate(self.activation),
-            };
+        // A dropout without a normalization leaves the activation an operation of its own.
+        for i in 0..hidden {
+            x = x.on_rows(operations(i)).activate(self.activation);
         }
-        x
+        x.on_rows(operations(hidden))
     }
 
     /// The forward pass of some members of an ensemble only: `[B, in] -> [M, B, out]`. (REDQ's targets take the least

@@ -3,6 +3,7 @@
 use quire_core::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::ops::OnRows;
 use crate::{Activation, Float, Graph, Init, Params, Tensor, View};
 
 /// Which normalization a network uses.
@@ -51,6 +52,18 @@ impl LayerNorm {
             bias: self.bias.map(|bias| bias.member(member)),
             epsilon: self.epsilon,
         }
+    }
+
+    /// A layer normalization (not the root-mean-square kind) as an operation on rows, its parameters on the tape.
+    pub(crate) fn on_rows<'g, F: Float>(
+        &self,
+        graph: Graph<'g, F>,
+        params: &'g Params<F>,
+        activation: Activation,
+    ) -> OnRows<'g, F> {
+        let bias = self.bias.expect("a layer normalization has a bias");
+        let (weight, bias) = (graph.param(params, self.weight), graph.param(params, bias));
+        OnRows::LayerNorm { weight, bias, epsilon: self.epsilon, activation }
     }
 
     /// The forward pass, `[..., width]` or, for an ensemble, `[E, B, width]`, followed by an activation.

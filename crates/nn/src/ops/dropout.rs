@@ -2,7 +2,7 @@
 
 use crate::backward::Pass;
 use crate::pool::Parts;
-use crate::tape::{Operation, Stored};
+use crate::tape::{Core, Operation, Stored};
 use crate::{Float, Tensor, multiversion};
 
 /// Which masks a dropout draws: the same key and step give the same masks, on any number of threads.
@@ -54,24 +54,48 @@ impl<'g, F: Float> Tensor<'g, F> {
         if rate == 0.0 || self.is_empty() {
             return self;
         }
-        let width = self.shape.last().copied().unwrap_or(1);
-        let out = self.core.buffer(self.len());
-        let parts = Parts::new(out);
-        // Rounded to what a comparison of 32 bits can say.
-        let threshold = (rate * 4_294_967_296.0) as u32;
-        let scale = F::from_f64(1.0 / (1.0 - f64::from(threshold) / 4_294_967_296.0));
-        let stream = mix(key.stream ^ mix(key.step));
-        self.core.parts(self.len(), width, |start, len| {
-            // SAFETY: the parts do not overlap.
-            let out = unsafe { parts.part(start, len) };
-            for (r, (x, y)) in
-                self.data[start..start + len].chunks_exact(width).zip(out.chunks_exact_mut(width)).enumerate()
-            {
-                let row = mix(stream.wrapping_add((start / width + r) as u64));
-                mask_row(x, y, row, threshold, scale);
-            }
+        let forward = Forward::new(self.core, self.shape, rate, key);
+        self.core.parts(self.len(), forward.width, |start, len| {
+            forward.run(&self.data[start..start + len], start / forward.width);
         });
-        self.core.record(out, self.shape, &[self], Dropout { x: self.store(), rate, key })
+        forward.record(self)
+    }
+}
+
+/// A dropout's forward pass: where threads write, and which masks they draw.
+pub(super) struct Forward<F> {
+    out: Parts<F>,
+    width: usize,
+    rate: f64,
+    key: DropoutKey,
+}
+
+impl<F: Float> Forward<F> {
+    /// For an input of shape `x`.
+    pub(super) fn new(core: &Core<F>, x: &[usize], rate: f64, key: DropoutKey) -> Self {
+        let out = Parts::new(core.buffer(x.iter().product()));
+        Forward { out, width: x.last().copied().unwrap_or(1), rate, key }
+    }
+
+    /// Masks the rows `x`, of which `first` is the first.
+    pub(super) fn run(&self, x: &[F], first: usize) -> &[F] {
+        // Rounded to what a comparison of 32 bits can say.
+        let threshold = (self.rate * 4_294_967_296.0) as u32;
+        let scale = F::from_f64(1.0 / (1.0 - f64::from(threshold) / 4_294_967_296.0));
+        let stream = mix(self.key.stream ^ mix(self.key.step));
+        // SAFETY: the rows of different blocks do not overlap.
+        let out = unsafe { self.out.part(first * self.width, x.len()) };
+        for (r, (x, y)) in x.chunks_exact(self.width).zip(out.chunks_exact_mut(self.width)).enumerate() {
+            mask_row(x, y, mix(stream.wrapping_add((first + r) as u64)), threshold, scale);
+        }
+        out
+    }
+
+    /// The result for `x`, on the tape.
+    pub(super) fn record<'g>(&self, x: Tensor<'g, F>) -> Tensor<'g, F> {
+        let operation = Dropout { x: x.store(), rate: self.rate, key: self.key };
+        // SAFETY: memory of this step, all of it written.
+        x.core.record(unsafe { self.out.whole() }, x.shape, &[x], operation)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::elementwise::{ActivationFunction, derivative_formula, with_activation};
 use super::matmul::{Grid, product_block};
+use super::rows::OnRows;
 use crate::backward::{Pass, Place};
 use crate::gemm::{Matrix, product};
 use crate::pool::Parts;
 use crate::shape::Shape;
-use crate::tape::{Operation, Stored};
+use crate::tape::{Core, Operation, Stored};
 use crate::{Activation, Float, Tensor, loops, multiversion};
 
 #[derive(Clone, Copy)]
@@ -79,7 +80,7 @@ impl Sizes {
     }
 
     /// True if neither way is work enough to cut a member's products into blocks.
-    fn is_one_block<F: Float>(&self, core: &crate::tape::Core<F>) -> bool {
+    fn is_one_block<F: Float>(&self, core: &Core<F>) -> bool {
         let threads = core.pool.threads();
         let blocks = |size| Grid::new(size, self.members, threads).blocks();
         blocks([self.rows, self.outputs, self.inputs]) == 1
@@ -87,7 +88,7 @@ impl Sizes {
     }
 
     /// Calls `f(member, first row, count)` for blocks of rows, in parallel.
-    fn blocks<F: Float>(&self, core: &crate::tape::Core<F>, f: impl Fn(usize, usize, usize) + Sync) {
+    fn blocks<F: Float>(&self, core: &Core<F>, f: impl Fn(usize, usize, usize) + Sync) {
         let size = [self.rows, self.outputs, self.inputs];
         let grid = Grid::rows(size, self.members, core.pool.threads());
         let blocks = grid.blocks();
@@ -264,105 +265,92 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit.
     pub fn linear(self, weight: Self, bias: Option<Self>, activation: Activation) -> Self {
-        self.linear_layers([(weight, bias, activation)].into_iter())
-    }
-
-    /// Linear layers (see [`Tensor::linear`]) one after another: a thread takes its rows through several of them while
-    /// they are in its cache.
-    ///
-    /// # Panics
-    /// If the shapes do not fit.
-    pub(crate) fn linear_layers(
-        self,
-        mut layers: impl Iterator<Item = (Self, Option<Self>, Activation)>,
-    ) -> Self {
-        const AT_ONCE: usize = 4;
-        let core = self.core;
-        let mut x = self;
-        loop {
-            // What a layer reads and writes, which threads share, and what the tape keeps of it.
-            let mut steps = [const { None::<Step<'_, F>> }; AT_ONCE];
-            let mut kept = [const { None }; AT_ONCE];
-            let mut input = Shape::new(x.shape);
-            for ((step, kept), layer) in steps.iter_mut().zip(&mut kept).zip(layers.by_ref()) {
-                let (weight, bias, activation) = layer;
-                let (s, shape) = Sizes::new(&input, weight, bias);
-                let out = core.buffer(shape.elements());
-                let mut before = with_activation!(activation, |function| needs_input::<F, _>(function))
-                    .then(|| core.buffer(shape.elements()));
-                *step = Some(Step {
-                    s,
-                    weight: weight.data,
-                    bias: bias.map(|bias| bias.data),
-                    activation,
-                    out: Parts::new(out),
-                    before: before.as_deref_mut().map(Parts::new),
-                });
-                *kept = Some((layer, shape, out, before));
-                input = shape;
-            }
-            let steps = steps.iter().flatten();
-            let Some(most) = steps.clone().map(|step| step.s).max_by_key(|s| s.rows * s.inputs * s.outputs)
-            else {
-                return x;
-            };
-            debug_assert!(
-                steps.clone().all(|step| (step.s.members, step.s.rows) == (most.members, most.rows)),
-                "layers of one chain have the same members and rows"
-            );
-            let data = x.data;
-            most.blocks(core, |e, first, count| {
-                let mut input = None;
-                for step in steps.clone() {
-                    let x = input.unwrap_or_else(|| step.s.x(data, e, first, count));
-                    input = Some(step.run(x, e, first, count));
-                }
-            });
-            for (step, kept) in steps.zip(kept.into_iter().flatten()) {
-                let ((weight, bias, activation), shape, out, before) = kept;
-                let operation = Linear {
-                    x: x.store(),
-                    weight: weight.store(),
-                    bias: bias.map(|b| b.store()),
-                    activation,
-                    before: before.map(|data| core.unrecorded(data, &shape).store()),
-                    sizes: step.s,
-                };
-                x = match bias {
-                    Some(bias) => core.record(out, &shape, &[x, weight, bias], operation),
-                    None => core.record(out, &shape, &[x, weight], operation),
-                };
-            }
-        }
+        self.on_rows([OnRows::Linear { weight, bias, activation }].into_iter())
     }
 }
 
-/// What the forward pass through a layer reads and writes, and in which sizes.
-struct Step<'a, F> {
+/// The forward pass through a layer: what threads read, and where they write.
+pub(super) struct Forward<'g, F> {
     s: Sizes,
-    weight: &'a [F],
-    bias: Option<&'a [F]>,
+    weight: &'g [F],
+    bias: Option<&'g [F]>,
     activation: Activation,
     out: Parts<F>,
     /// For the sums before the activation, if its derivative will need them.
     before: Option<Parts<F>>,
 }
 
-impl<F: Float> Step<'_, F> {
-    /// The outputs for the rows `x` of member `e`, of which `first` is the first.
-    fn run(&self, x: &[F], e: usize, first: usize, count: usize) -> &[F] {
+impl<'g, F: Float> Forward<'g, F> {
+    /// For an input of shape `x`; also the shape of the result.
+    pub(super) fn new(
+        core: &'g Core<F>,
+        x: &[usize],
+        weight: Tensor<'g, F>,
+        bias: Option<Tensor<'g, F>>,
+        activation: Activation,
+    ) -> (Self, Shape) {
+        let (s, shape) = Sizes::new(x, weight, bias);
+        let out = Parts::new(core.buffer(shape.elements()));
+        let before = with_activation!(activation, |function| needs_input::<F, _>(function))
+            .then(|| Parts::new(core.buffer(shape.elements())));
+        (Forward { s, weight: weight.data, bias: bias.map(|bias| bias.data), activation, out, before }, shape)
+    }
+
+    /// Multiplications of all members.
+    pub(super) fn work(&self) -> usize {
+        self.s.members * self.s.rows * self.s.inputs * self.s.outputs
+    }
+
+    /// Calls `f(member, first row, count)` for blocks of rows, in parallel; rows are numbered through all members.
+    pub(super) fn blocks(&self, core: &Core<F>, f: impl Fn(usize, usize, usize) + Sync) {
+        self.s.blocks(core, |member, first, count| f(member, member * self.s.rows + first, count));
+    }
+
+    /// The rows of `x` that some rows of the result are for.
+    pub(super) fn input<'a>(&self, x: &'a [F], member: usize, first: usize, count: usize) -> &'a [F] {
+        self.s.x(x, member, first - member * self.s.rows, count)
+    }
+
+    /// The results for the rows `x` of a member, of which `first` is the first among the rows of all members.
+    pub(super) fn run(&self, x: &[F], member: usize, first: usize, count: usize) -> &[F] {
         let s = self.s;
-        let (start, len) = ((e * s.rows + first) * s.outputs, count * s.outputs);
+        let range = [first * s.outputs, count * s.outputs];
         // SAFETY: the rows of different blocks do not overlap.
         let (y, z) = unsafe {
-            (self.out.part(start, len), self.before.as_ref().map(|before| before.part(start, len)))
+            let z = self.before.as_ref().map(|before| before.part(range[0], range[1]));
+            (self.out.part(range[0], range[1]), z)
         };
-        let bias = self.bias.map(|b| &b[e * s.outputs..(e + 1) * s.outputs]);
+        let bias = self.bias.map(|b| &b[member * s.outputs..(member + 1) * s.outputs]);
         let size = [count, s.outputs, s.inputs];
         with_activation!(self.activation, |function| {
-            linear_rows(size, x, s.weight(self.weight, e), bias, y, z, function);
+            linear_rows(size, x, s.weight(self.weight, member), bias, y, z, function);
         });
         y
+    }
+
+    /// The result for `x`, on the tape.
+    pub(super) fn record(
+        &self,
+        x: Tensor<'g, F>,
+        shape: &[usize],
+        weight: Tensor<'g, F>,
+        bias: Option<Tensor<'g, F>>,
+    ) -> Tensor<'g, F> {
+        let core = x.core;
+        // SAFETY: memory of this step, all of it written.
+        let (out, before) = unsafe { (self.out.whole(), self.before.map(|before| before.whole())) };
+        let operation = Linear {
+            x: x.store(),
+            weight: weight.store(),
+            bias: bias.map(|b| b.store()),
+            activation: self.activation,
+            before: before.map(|data| core.unrecorded(data, shape).store()),
+            sizes: self.s,
+        };
+        match bias {
+            Some(bias) => core.record(out, shape, &[x, weight, bias], operation),
+            None => core.record(out, shape, &[x, weight], operation),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod matmul;
 mod norm;
 mod quantile;
 mod reduce;
+mod rows;
 mod scan;
 mod shaping;
 mod softmax;
@@ -23,6 +24,7 @@ pub use dropout::DropoutKey;
 pub(crate) use elementwise::{ActivationFunction, with_activation};
 pub(crate) use linear::linear_without_tape;
 pub(crate) use norm::normalize_rows;
+pub(crate) use rows::OnRows;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@ use super::elementwise::{ActivationFunction, derivative_formula, with_activation
 use crate::backward::Pass;
 use crate::loops::{self, LANES, chunk, chunk_mut, sum_lanes, sum_of};
 use crate::pool::Parts;
-use crate::tape::{Operation, Stored};
+use crate::tape::{Core, Operation, Stored};
 use crate::{Activation, Float, Tensor, multiversion};
 
 /// Rows in one block. The gradients of weight and bias are summed block by block, whatever the threads.
@@ -37,7 +37,7 @@ impl Sizes {
     }
 
     /// Calls `f(block, member, first row, count)`; rows are numbered through all members.
-    fn run<F: Float>(&self, core: &crate::tape::Core<F>, f: impl Fn(usize, usize, usize, usize) + Sync) {
+    fn run<F: Float>(&self, core: &Core<F>, f: impl Fn(usize, usize, usize, usize) + Sync) {
         let blocks = self.blocks();
         let one = |i: usize| {
             let (member, block) = (i / blocks, i % blocks);
@@ -163,7 +163,7 @@ impl<'g, F: Float> Tensor<'g, F> {
         epsilon: f64,
         activation: Activation,
     ) -> Self {
-        self.norm("layer_norm", weight, bias, epsilon, activation, true)
+        self.norm(weight, bias, How { epsilon, activation, center: true })
     }
 
     /// `x / sqrt(mean of squares + epsilon) * weight` over the last axis (Zhang & Sennrich 2019).
@@ -173,64 +173,113 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit.
     pub fn rms_norm(self, weight: Option<Self>, epsilon: f64) -> Self {
-        self.norm("rms_norm", weight, None, epsilon, Activation::None, false)
+        self.norm(weight, None, How { epsilon, activation: Activation::None, center: false })
     }
 
-    fn norm(
-        self,
-        name: &'static str,
-        weight: Option<Self>,
-        bias: Option<Self>,
-        epsilon: f64,
-        activation: Activation,
-        center: bool,
-    ) -> Self {
+    fn norm(self, weight: Option<Self>, bias: Option<Self>, how: How) -> Self {
+        let name = how.name();
         let width = self.shape.last().copied().unwrap_or(0);
         assert!(width > 0, "{name}: over the last axis of the shape {:?}", self.shape);
+        let members = [weight, bias].into_iter().flatten().last().map_or(1, |vector| vector.len() / width);
         let graph = self.graph();
-        let mut members = 1;
-        for vector in [weight, bias].into_iter().flatten() {
-            let fits = vector.shape.last() == Some(&width)
-                && (vector.len() == width || Some(&(vector.len() / width)) == self.shape.first());
-            assert!(fits, "{name}: a weight of shape {:?} for the shape {:?}", vector.shape, self.shape);
-            members = vector.len() / width;
-        }
         let weight = weight.unwrap_or_else(|| graph.full(&[members, width], 1.0));
         let bias = bias.unwrap_or_else(|| graph.zeros(&[members, width]));
-        assert_eq!(weight.len(), bias.len(), "{name}: a weight and a bias for different numbers of members");
-        let sizes = Sizes { members, rows: self.len() / width / members, width, center };
-        let core = self.core;
-        let out = core.buffer(self.len());
-        let statistics = core.buffer(2 * members * sizes.rows);
-        let (out_parts, statistics_parts) = (Parts::new(out), Parts::new(statistics));
-        sizes.run(core, |_, member, first, count| {
-            let range = first * width..(first + count) * width;
-            let vector = member * width..(member + 1) * width;
-            // SAFETY: every block writes its own rows.
-            let (y, statistics) = unsafe {
-                (out_parts.part(range.start, range.len()), statistics_parts.part(2 * first, 2 * count))
-            };
-            with_activation!(activation, |function| forward_rows(
-                &self.data[range],
-                &weight.data[vector.clone()],
-                &bias.data[vector],
-                y,
-                statistics,
-                F::from_f64(epsilon),
-                center,
-                function,
-            ));
+        let forward = Forward::new(self.core, self.shape, weight, bias, how);
+        forward.s.run(self.core, |_, member, first, count| {
+            forward.run(&self.data[first * width..(first + count) * width], member, first);
         });
+        forward.record(self, weight, bias)
+    }
+}
+
+/// What is added to the variance, what follows, and whether the mean is taken off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub(super) epsilon: f64,
+    pub(super) activation: Activation,
+    pub(super) center: bool,
+}
+
+impl How {
+    fn name(self) -> &'static str {
+        if self.center { "layer_norm" } else { "rms_norm" }
+    }
+}
+
+/// A normalization's forward pass: what threads read, and where they write.
+pub(super) struct Forward<'g, F> {
+    s: Sizes,
+    how: How,
+    weight: &'g [F],
+    bias: &'g [F],
+    out: Parts<F>,
+    statistics: Parts<F>,
+}
+
+impl<'g, F: Float> Forward<'g, F> {
+    /// For an input of shape `x`.
+    pub(super) fn new(
+        core: &Core<F>,
+        x: &[usize],
+        weight: Tensor<'g, F>,
+        bias: Tensor<'g, F>,
+        how: How,
+    ) -> Self {
+        let name = how.name();
+        let width = x.last().copied().unwrap_or(0);
+        for vector in [weight, bias] {
+            let fits = vector.shape.last() == Some(&width)
+                && (vector.len() == width || Some(&(vector.len() / width)) == x.first());
+            assert!(fits, "{name}: a weight of shape {:?} for the shape {x:?}", vector.shape);
+        }
+        assert_eq!(weight.len(), bias.len(), "{name}: a weight and a bias for different numbers of members");
+        let (len, members) = (x.iter().product::<usize>(), weight.len() / width);
+        let s = Sizes { members, rows: len / width / members, width, center: how.center };
+        let (out, statistics) = (core.buffer(len), core.buffer(2 * members * s.rows));
+        let (out, statistics) = (Parts::new(out), Parts::new(statistics));
+        Forward { s, how, weight: weight.data, bias: bias.data, out, statistics }
+    }
+
+    /// Normalizes the rows `x` of a member, of which `first` is the first among the rows of all members.
+    pub(super) fn run(&self, x: &[F], member: usize, first: usize) -> &[F] {
+        let width = self.s.width;
+        let vector = member * width..(member + 1) * width;
+        // SAFETY: the rows of different blocks do not overlap.
+        let (y, statistics) = unsafe {
+            (self.out.part(first * width, x.len()), self.statistics.part(2 * first, 2 * (x.len() / width)))
+        };
+        with_activation!(self.how.activation, |function| forward_rows(
+            x,
+            &self.weight[vector.clone()],
+            &self.bias[vector],
+            y,
+            statistics,
+            F::from_f64(self.how.epsilon),
+            self.s.center,
+            function,
+        ));
+        y
+    }
+
+    /// The result for `x`, on the tape.
+    pub(super) fn record(
+        &self,
+        x: Tensor<'g, F>,
+        weight: Tensor<'g, F>,
+        bias: Tensor<'g, F>,
+    ) -> Tensor<'g, F> {
+        // SAFETY: memory of this step, all of it written.
+        let (out, statistics) = unsafe { (self.out.whole(), self.statistics.whole()) };
         let operation = Norm {
-            x: self.store(),
+            x: x.store(),
             weight: weight.store(),
             bias: bias.store(),
             statistics,
-            sizes,
-            activation,
-            epsilon,
+            sizes: self.s,
+            activation: self.how.activation,
+            epsilon: self.how.epsilon,
         };
-        core.record(out, self.shape, &[self, weight, bias], operation)
+        x.core.record(out, x.shape, &[x, weight, bias], operation)
     }
 }
 
