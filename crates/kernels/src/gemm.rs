@@ -23,6 +23,9 @@ const ROW: usize = DEPTH + 16;
 /// The most numbers between rows that are not packed: further apart, more of a panel's rows would fall on the same cache
 /// sets than these hold.
 const CLOSE: usize = 512;
+/// The most numbers between rows of a right operand that is read where it is more than twice: further apart, every row is on
+/// a page of its own.
+const NEAR: usize = 1024;
 /// The most rows of a tile.
 const MOST_ROWS: usize = 12;
 /// The most columns of a tile.
@@ -682,7 +685,8 @@ pub unsafe fn product_at<F: Float>(
                 let (add, last) = (add || p0 > 0, p0 + depth == k);
                 // Few rows do not repay copying the right operand; its rows are then read where they are.
                 let whole = columns / kernel.columns * kernel.columns;
-                let unpacked = if b.column == 1 && m <= 2 * kernel.rows { whole } else { 0 };
+                let few = if b.row <= NEAR { 6 } else { 2 };
+                let unpacked = if b.column == 1 && m <= few * kernel.rows { whole } else { 0 };
                 // SAFETY: `check` made sure that all these elements exist; the panels fit (WIDTH is a multiple of
                 // every tile's width).
                 unsafe { pack_right(kernel, b, p0, depth, j0, unpacked..columns, packed) };
