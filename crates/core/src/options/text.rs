@@ -29,7 +29,7 @@ fn parse_value(text: &str) -> Value {
 }
 
 /// Option values as a TOML table. TOML has no null: an option that is absent is written `"none"`, which
-/// [`OptionSchema::with`] understands.
+/// [`OptionSchema::with`](super::OptionSchema::with) understands.
 pub fn to_toml(options: &OptionMap) -> toml::Table {
     options.iter().map(|(name, value)| (name.clone(), json_to_toml(value))).collect()
 }
