@@ -55,9 +55,7 @@ pub struct Mlp {
     layers: Vec<Linear>,
     /// One for every hidden layer, or none.
     norms: Vec<LayerNorm>,
-    /// Nothing comes between a hidden layer's sum and its activation, so that the layers have the activations.
-    fused: bool,
-    /// What follows the normalization, if there is one.
+    /// What follows a hidden layer's dropout or normalization; without either, the layers have their activations.
     activation: Activation,
     dropout: f64,
     sizes: Vec<usize>,
@@ -102,7 +100,7 @@ impl Mlp {
             })
             .collect();
         let activation = if fused { Activation::None } else { config.activation };
-        Mlp { layers, norms, fused, activation, dropout: config.dropout, sizes, ensemble: config.ensemble }
+        Mlp { layers, norms, activation, dropout: config.dropout, sizes, ensemble: config.ensemble }
     }
 
     /// The layers, from input to output.
@@ -164,7 +162,7 @@ impl Mlp {
             .into_iter()
             .flatten()
         };
-        if self.fused || !self.norms.is_empty() {
+        if self.dropout == 0.0 || !self.norms.is_empty() {
             return x.on_rows((0..=hidden).flat_map(operations));
         }
         // A dropout without a normalization leaves the activation an operation of its own.
