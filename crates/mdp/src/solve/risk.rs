@@ -13,8 +13,7 @@
 
 use quire_core::{Error, Result};
 
-use super::discounted::{Solution, check_discount};
-use super::maximum;
+use super::discounted::{Solution, check_discount, iterate_action_values};
 use crate::finite::FiniteMdp;
 
 /// σ(P_sa, V) for caution `beta` ≥ 0, in units of 1/value; 0 gives the expectation.
@@ -38,8 +37,8 @@ pub fn risk_sensitive_action_values(mdp: &FiniteMdp, discount: f64, beta: f64, v
     pairs.map(q).collect()
 }
 
-/// Value iteration until no value is further than `tolerance` from the optimal one; the operator contracts by γ, as the
-/// ordinary one does.
+/// Value iteration until no value is further than `tolerance` from the optimal one; the operator is monotone and moves with a
+/// constant, as the ordinary one does.
 ///
 /// # Errors
 /// A discount outside [0, 1), a negative `beta`, a tolerance that is not positive, or no convergence within `sweeps`.
@@ -51,24 +50,9 @@ pub fn risk_sensitive_value_iteration(
     sweeps: u64,
 ) -> Result<Solution> {
     check(discount, beta, tolerance)?;
-    let actions = mdp.actions();
-    let mut values = vec![0.0; mdp.states()];
-    for iterations in 1..=sweeps {
-        let q = risk_sensitive_action_values(mdp, discount, beta, &values);
-        let mut change = 0.0_f64;
-        for (value, row) in values.iter_mut().zip(q.chunks_exact(actions)) {
-            let better = maximum(row.iter().copied()).1;
-            change = change.max((better - *value).abs());
-            *value = better;
-        }
-        let bound = change * discount / (1.0 - discount);
-        if bound <= tolerance {
-            let q = risk_sensitive_action_values(mdp, discount, beta, &values);
-            let policy = q.chunks_exact(actions).map(|row| maximum(row.iter().copied()).0).collect();
-            return Ok(Solution { values, policy, iterations, bound });
-        }
-    }
-    Err(Error::Failed(format!("value iteration has not converged to {tolerance} within {sweeps} sweeps")))
+    iterate_action_values(mdp, (discount, tolerance), sweeps, |values| {
+        risk_sensitive_action_values(mdp, discount, beta, values)
+    })
 }
 
 /// The values of a policy, `[S]`, for the same caution: the fixed point of V(s) = Σ_a π(a|s) [ r(s, a) + γ σ(P_sa, V) ].

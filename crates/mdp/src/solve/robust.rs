@@ -7,8 +7,8 @@
 
 use quire_core::{Error, Result};
 
-use super::discounted::{Solution, check_discount};
-use super::{maximum, worst_case_kl};
+use super::discounted::{Solution, check_discount, iterate_action_values};
+use super::worst_case_kl;
 use crate::finite::FiniteMdp;
 
 /// min E_{P'} V over all P' with KL(P' ‖ P_sa) ≤ `radius` (≥ 0, in nats).
@@ -42,24 +42,9 @@ pub fn robust_value_iteration(
     if !(radius >= 0.0 && radius.is_finite()) {
         return Err(Error::option("radius", format!("must be a number from 0 on; got {radius}")));
     }
-    if tolerance.is_nan() || tolerance <= 0.0 {
-        return Err(Error::option("tolerance", format!("must be above 0; got {tolerance}")));
-    }
-    let mut values = vec![0.0; mdp.states()];
-    for iterations in 1..=sweeps {
-        let q = robust_action_values(mdp, discount, radius, &values);
-        let rows = || q.chunks_exact(mdp.actions()).map(|row| maximum(row.iter().copied()));
-        let change =
-            rows().zip(&values).map(|((_, better), value)| (better - value).abs()).fold(0.0, f64::max);
-        values = rows().map(|(_, value)| value).collect();
-        let bound = change * discount / (1.0 - discount);
-        if bound <= tolerance {
-            let q = robust_action_values(mdp, discount, radius, &values);
-            let policy = q.chunks_exact(mdp.actions()).map(|row| maximum(row.iter().copied()).0).collect();
-            return Ok(Solution { values, policy, iterations, bound });
-        }
-    }
-    Err(Error::Failed(format!("value iteration has not converged to {tolerance} within {sweeps} sweeps")))
+    iterate_action_values(mdp, (discount, tolerance), sweeps, |values| {
+        robust_action_values(mdp, discount, radius, values)
+    })
 }
 
 #[cfg(test)]
