@@ -63,17 +63,18 @@ fn mlp(sizes: &[usize], ensemble: usize, dropout: f64) -> (Params<f32>, Mlp) {
     (params, mlp)
 }
 
-fn adam(params: &Params<f32>) -> Result<Box<dyn Optimizer>> {
-    OptimizerOptions::adam(3e-4).build(&layout(params), &OptimizerSetting::without_noise())
+fn adam(params: &Params<f32>, tape: &Tape<f32>) -> Result<Box<dyn Optimizer>> {
+    let setting = OptimizerSetting::without_noise().with_pool(tape.pool());
+    OptimizerOptions::adam(3e-4).build(&layout(params), &setting)
 }
 
 fn dqn(request: &Request) -> Result<Value> {
     const BATCH: usize = 128;
     let (mut params, q) = mlp(&[4, 120, 84, 2], 1, 0.0);
     let mut target = params.clone();
-    let mut optimizer = adam(&params)?;
-    let mut gradient = vec![0.0; params.len()];
     let mut tape = Tape::new(request.threads);
+    let mut optimizer = adam(&params, &tape)?;
+    let mut gradient = vec![0.0; params.len()];
     let (now, next, rewards) = (noise(BATCH * 4, 1), noise(BATCH * 4, 2), noise(BATCH, 3));
     let actions: Vec<usize> = (0..BATCH).map(|i| i % 2).collect();
     Ok(request.time(1, || {
@@ -88,7 +89,7 @@ fn dqn(request: &Request) -> Result<Value> {
         let loss = (taken - wanted).huber(1.0).mean();
         loss.gradient(&params, &mut gradient);
         optimizer.step(params.data_mut(), &mut gradient);
-        target.polyak(&params, 0.005);
+        target.polyak(&params, 0.005, tape.pool());
     }))
 }
 
@@ -96,9 +97,9 @@ fn critics(request: &Request, members: usize, dropout: f64) -> Result<Value> {
     const BATCH: usize = 256;
     let (mut params, q) = mlp(&[23, 256, 256, 1], members, dropout);
     let mut target = params.clone();
-    let mut optimizer = adam(&params)?;
-    let mut gradient = vec![0.0; params.len()];
     let mut tape = Tape::new(request.threads);
+    let mut optimizer = adam(&params, &tape)?;
+    let mut gradient = vec![0.0; params.len()];
     let (now, next, rewards) = (noise(BATCH * 23, 1), noise(BATCH * 23, 2), noise(BATCH, 3));
     let mut step = 0;
     Ok(request.time(1, || {
@@ -121,7 +122,7 @@ fn critics(request: &Request, members: usize, dropout: f64) -> Result<Value> {
         let loss = (all - wanted).square().mean() * members as f64;
         loss.gradient(&params, &mut gradient);
         optimizer.step(params.data_mut(), &mut gradient);
-        target.polyak(&params, 0.005);
+        target.polyak(&params, 0.005, tape.pool());
     }))
 }
 
@@ -137,11 +138,11 @@ fn transformer(request: &Request) -> Result<Value> {
     const BATCH: usize = 16;
     const TIME: usize = 128;
     let (mut params, model) = gpt(TIME)?;
-    let mut optimizer = adam(&params)?;
+    let mut tape = Tape::new(request.threads);
+    let mut optimizer = adam(&params, &tape)?;
     let mut gradient = vec![0.0; params.len()];
     let symbols: Vec<u32> = (0..(BATCH * TIME) as u32).map(|i| (i * i + i / 7) % 256).collect();
     let next: Vec<u32> = symbols[1..].iter().copied().chain([0]).collect();
-    let mut tape = Tape::new(request.threads);
     Ok(request.time(1, || {
         let graph = tape.graph();
         let logits = model.forward(graph, &params, &symbols, BATCH, None, None);

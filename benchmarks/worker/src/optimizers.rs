@@ -3,7 +3,7 @@
 use quire_core::{Result, Seeds};
 use quire_optim::muon::{Coefficients, MuonOptions, Normalization, Orthogonalizer, TurboMuonOptions};
 use quire_optim::psgd::{Group, PsgdOptions};
-use quire_optim::{Layout, OptimizerOptions, OptimizerSetting};
+use quire_optim::{Layout, OptimizerOptions, OptimizerSetting, Pool};
 use serde_json::Value;
 
 use crate::work::{Request, Work, noise};
@@ -60,7 +60,8 @@ fn polar(
 ) -> Result<Value> {
     let size = request.number("size", 256.0) as usize;
     let rows = coefficients.rows(iterations).expect("the table has so many");
-    let mut orthogonalizer = Orthogonalizer::<f32>::new(normalization, rows, 1e-7, request.threads);
+    let mut orthogonalizer =
+        Orthogonalizer::<f32>::new(normalization, rows, 1e-7, Pool::new(request.threads));
     let start = noise(size * size, 1);
     let mut x = start.clone();
     Ok(request.time(1, || {
@@ -75,8 +76,7 @@ fn step(request: &Request, options: &OptimizerOptions) -> Result<Value> {
         layout.push(format!("{layer}.weight"), &[1, SIDE, SIDE]);
         layout.push(format!("{layer}.bias"), &[1, SIDE]);
     }
-    let setting =
-        OptimizerSetting { threads: request.threads, ..OptimizerSetting::new(Seeds::new(request.seed)) };
+    let setting = OptimizerSetting::new(Seeds::new(request.seed)).with_pool(&Pool::new(request.threads));
     let mut optimizer = options.build(&layout, &setting)?;
     let mut params = noise(layout.len(), 1);
     let gradient = noise(layout.len(), 2);

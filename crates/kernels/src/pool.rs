@@ -1,6 +1,8 @@
 //! A small thread pool: one job at a time, cut into numbered blocks.
 //!
 //! The caller works along and returns when every block is done; a worker that sleeps through a job delays nobody.
+//! Whoever works in turns with somebody else shares its pool (a [`Pool`] is cloned for that): workers of two pools that wait for
+//! their next jobs would be in each other's way.
 //! Every thread begins with its own share of the blocks, so that what a job leaves in its cache is there for the next one, and
 //! then helps with the others'. Which thread does a block is left to chance, so a block must depend on its number alone.
 
@@ -17,11 +19,19 @@ const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 /// An index that no block has: no job is open.
 const CLOSED: u64 = INDEX_MASK;
 
-/// Workers beside the calling thread; none for a pool of one thread.
+/// The calling thread and workers beside it; none for a pool of one thread. Clones are the same workers.
+///
+/// There is one job at a time: what is asked for meanwhile, by another thread or by a block, its caller does alone.
+#[derive(Debug, Clone)]
+pub struct Pool(Arc<Team>);
+
+/// The workers of a pool and all its clones.
 #[derive(Debug)]
-pub struct Pool {
+struct Team {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// A job is open.
+    busy: AtomicBool,
 }
 
 /// A thread's share of the blocks: the job's number, then the next block to claim, or [`CLOSED`]. In a cache line of its own.
@@ -72,12 +82,12 @@ impl Pool {
         while shared.ready.load(Ordering::Acquire) < extra {
             std::thread::yield_now();
         }
-        Pool { shared, workers }
+        Pool(Arc::new(Team { shared, workers, busy: AtomicBool::new(false) }))
     }
 
     /// The number of threads, the caller's included.
     pub fn threads(&self) -> usize {
-        self.workers.len() + 1
+        self.0.workers.len() + 1
     }
 
     /// Calls `block(0) ... block(blocks - 1)`, each once, in any order, on any thread.
@@ -89,13 +99,31 @@ impl Pool {
     /// As [`Pool::run`]; the block is also told the number of its thread, for memory that a thread works in.
     #[inline]
     pub fn run_with_thread<B: Fn(usize, usize) + Sync>(&self, blocks: usize, block: B) {
-        if self.workers.is_empty() || blocks <= 1 {
+        let team = &*self.0;
+        if team.workers.is_empty() || blocks <= 1 || team.busy.swap(true, Ordering::Acquire) {
             (0..blocks).for_each(|index| block(index, 0));
         } else {
-            self.share(blocks, &block);
+            team.share(blocks, &block);
         }
     }
 
+    /// Calls `f(start, len)` for consecutive parts of `0 .. len`, one a thread, but none shorter than `least`. For work whose
+    /// result does not depend on where it is cut.
+    #[inline]
+    pub fn parts(&self, len: usize, least: usize, f: impl Fn(usize, usize) + Sync) {
+        /// Parts begin at cache lines, whatever the numbers in them.
+        const UNIT: usize = 64;
+        let parts = self.threads().min(len / least.max(1));
+        if parts <= 1 {
+            return f(0, len);
+        }
+        let part = len.div_ceil(parts).next_multiple_of(UNIT);
+        self.run(len.div_ceil(part), |i| f(i * part, part.min(len - i * part)));
+    }
+}
+
+impl Team {
+    /// The pool's only job until it is done; `busy` says so.
     fn share<B: Fn(usize, usize) + Sync>(&self, blocks: usize, block: &B) {
         /// Calls block `index` of the job at `data`.
         fn call<B: Fn(usize, usize)>(data: usize, index: usize, thread: usize) {
@@ -126,7 +154,9 @@ impl Pool {
         for share in &shared.shares {
             share.0.store(job << INDEX_BITS | CLOSED, Ordering::SeqCst);
         }
-        assert!(!shared.panicked.swap(false, Ordering::Relaxed), "a parallel block panicked");
+        let panicked = shared.panicked.swap(false, Ordering::Relaxed);
+        self.busy.store(false, Ordering::Release);
+        assert!(!panicked, "a parallel block panicked");
     }
 }
 
@@ -213,7 +243,7 @@ impl Shared {
     }
 }
 
-impl Drop for Pool {
+impl Drop for Team {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
         for worker in self.workers.drain(..) {
@@ -289,6 +319,41 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn parts_cover_everything_once() {
+        for threads in [1, 2, 3] {
+            let pool = Pool::new(threads);
+            for len in [0, 1, 63, 64, 200, 1000, 1001] {
+                let mut counts = vec![0u32; len];
+                let shared = Parts::new(&mut counts);
+                // SAFETY: parts do not overlap.
+                let count = |start, len| unsafe { shared.part(start, len) }.iter_mut().for_each(|c| *c += 1);
+                pool.parts(len, 100, count);
+                assert!(counts.iter().all(|&c| c == 1), "{threads} threads, {len}: {counts:?}");
+            }
+        }
+    }
+
+    /// Two threads with clones of one pool, and blocks that ask for jobs themselves.
+    #[test]
+    fn jobs_that_meet_are_all_done() {
+        let pool = Pool::new(3);
+        let total = AtomicUsize::new(0);
+        let work = |pool: Pool| {
+            for _ in 0..500 {
+                pool.run(4, |_| {
+                    pool.run(5, |_| {
+                        total.fetch_add(1, Ordering::Relaxed);
+                    });
+                });
+            }
+        };
+        std::thread::scope(|scope| {
+            (0..2).for_each(|_| drop(scope.spawn(|| work(pool.clone()))));
+        });
+        assert_eq!(total.load(Ordering::Relaxed), 2 * 500 * 4 * 5);
     }
 
     #[test]

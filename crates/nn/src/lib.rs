@@ -37,7 +37,7 @@ mod params;
 mod shape;
 mod tape;
 
-pub use quire_kernels::{Float, simd};
+pub use quire_kernels::{Float, pool::Pool, simd};
 use quire_kernels::{gemm, loops, multiversion, pool};
 
 pub use distributions::{Categorical, Normal, TanhCorrection, TanhNormal};

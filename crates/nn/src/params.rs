@@ -3,6 +3,7 @@
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
+use crate::pool::{Parts, Pool};
 use crate::shape::Shape;
 use crate::{Float, Init, multiversion};
 use quire_core::{Error, Result, Rng};
@@ -42,6 +43,9 @@ impl View {
         self.offset..self.offset + self.len()
     }
 }
+
+/// The fewest parameters that a thread averages: fewer are done before another has begun.
+const LEAST_PART: usize = 1 << 12;
 
 /// The parameters of a model: one flat buffer, cut into named tensors.
 ///
@@ -143,13 +147,17 @@ impl<F: Float> Params<F> {
         self.data.copy_from_slice(&other.data);
     }
 
-    /// `self <- (1 - tau) self + tau other`: the Polyak average of a target network, in one pass.
+    /// `self <- (1 - tau) self + tau other`: the Polyak average of a target network, in one pass on the threads of `pool`.
     ///
     /// # Panics
     /// If the layouts differ.
-    pub fn polyak(&mut self, other: &Self, tau: f64) {
+    pub fn polyak(&mut self, other: &Self, tau: f64, pool: &Pool) {
         assert_eq!(self.views, other.views, "polyak: the two sets of parameters have different layouts");
-        polyak(&mut self.data, &other.data, F::from_f64(tau));
+        let (tau, targets) = (F::from_f64(tau), Parts::new(&mut self.data));
+        pool.parts(other.data.len(), LEAST_PART, |start, len| {
+            // SAFETY: parts do not overlap.
+            polyak(unsafe { targets.part(start, len) }, &other.data[start..start + len], tau);
+        });
     }
 
     /// A copy in the other precision.
@@ -338,7 +346,7 @@ mod tests {
     fn polyak_averages() {
         let mut target = sample().zeros_like();
         let source = sample();
-        target.polyak(&source, 0.25);
+        target.polyak(&source, 0.25, &Pool::new(1));
         for (t, s) in target.data().iter().zip(source.data()) {
             assert_eq!(*t, 0.25 * s);
         }

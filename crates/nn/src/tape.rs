@@ -47,6 +47,11 @@ impl<F: Float> Tape<F> {
         }
     }
 
+    /// The threads it works on, for an optimizer that steps in turns with it.
+    pub fn pool(&self) -> &Pool {
+        &self.core.pool
+    }
+
     /// Starts a step: the memory of the last one is used again.
     pub fn graph(&mut self) -> Graph<'_, F> {
         self.core.arena.reset();

@@ -71,7 +71,7 @@ fn steps_after_the_first_allocate_nothing() {
             let loss = (q - value).huber(1.0).mean() + spread * 0.01;
             loss.gradient(&params, &mut gradient);
             params.data_mut().iter_mut().zip(&gradient).for_each(|(x, g)| *x -= 1e-3 * g);
-            target.polyak(&params, 0.005);
+            target.polyak(&params, 0.005, tape.pool());
         });
         assert_eq!(allocations, 0, "training with {threads} threads");
     }

@@ -8,6 +8,7 @@
 
 use quire_core::Result;
 use quire_kernels::multiversion;
+use quire_kernels::pool::{Parts, Pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,9 @@ adam_options! {
     /// Decoupled weight decay per step, times the learning rate, >= 0. PyTorch: 0.01.
 }
 
+/// The fewest parameters that a thread moves: fewer are done before another has begun.
+const LEAST_PART: usize = 1 << 12;
+
 /// The rule of both, with its two moment buffers.
 #[derive(Debug, Clone)]
 pub struct Adam<F> {
@@ -99,11 +103,12 @@ pub struct Adam<F> {
     decoupled_decay: f64,
     first_moment: Vec<F>,
     second_moment: Vec<F>,
+    pool: Pool,
 }
 
 impl<F: Float> Adam<F> {
-    /// Adam for `len` parameters; options are taken as checked.
-    pub fn new(options: &AdamOptions, len: usize) -> Self {
+    /// Adam for `len` parameters on the threads of `pool`; options are taken as checked.
+    pub fn new(options: &AdamOptions, len: usize, pool: &Pool) -> Self {
         Adam {
             beta1: options.beta1,
             beta2: options.beta2,
@@ -112,11 +117,12 @@ impl<F: Float> Adam<F> {
             decoupled_decay: 0.0,
             first_moment: vec![F::default(); len],
             second_moment: vec![F::default(); len],
+            pool: pool.clone(),
         }
     }
 
-    /// AdamW for `len` parameters; options are taken as checked.
-    pub fn decoupled(options: &AdamwOptions, len: usize) -> Self {
+    /// AdamW for `len` parameters on the threads of `pool`; options are taken as checked.
+    pub fn decoupled(options: &AdamwOptions, len: usize, pool: &Pool) -> Self {
         Adam {
             beta1: options.beta1,
             beta2: options.beta2,
@@ -125,6 +131,7 @@ impl<F: Float> Adam<F> {
             decoupled_decay: options.weight_decay,
             first_moment: vec![F::default(); len],
             second_moment: vec![F::default(); len],
+            pool: pool.clone(),
         }
     }
 }
@@ -142,7 +149,14 @@ impl<F: Float> Rule<F> for Adam<F> {
             epsilon: F::from_f64(self.epsilon),
             rate: F::from_f64(step.learning_rate / (1.0 - power(self.beta1))),
         };
-        update(params, gradient, &mut self.first_moment, &mut self.second_moment, constants);
+        let (first, second) = (Parts::new(&mut self.first_moment), Parts::new(&mut self.second_moment));
+        let params = Parts::new(params);
+        self.pool.parts(gradient.len(), LEAST_PART, |start, len| {
+            // SAFETY: parts do not overlap.
+            let (params, first, second) =
+                unsafe { (params.part(start, len), first.part(start, len), second.part(start, len)) };
+            update(params, &gradient[start..start + len], first, second, constants);
+        });
     }
 
     fn save(&self) -> Vec<u8> {
@@ -191,7 +205,7 @@ mod tests {
         // Step 1: m = 1, v = 2; corrected 2 and 4, ratio 1: 1 - 0.1 = 0.9.
         // Step 2: m = 2.5, v = 9; corrected by 3/4: 10/3 and 12; 0.9 - 0.1 * (10/3) / sqrt(12).
         let options = AdamOptions { beta1: 0.5, beta2: 0.5, epsilon: 0.0, ..AdamOptions::default() };
-        let mut rule = Adam::<f64>::new(&options, 1);
+        let mut rule = Adam::<f64>::new(&options, 1, &Pool::new(1));
         let mut params = [1.0];
         rule.apply(StepInfo { number: 1, learning_rate: 0.1 }, &mut params, &[2.0]);
         assert!((params[0] - 0.9).abs() < 1e-15);
@@ -202,7 +216,7 @@ mod tests {
     #[test]
     fn decoupled_decay_shrinks_the_parameters_without_a_gradient() {
         let options = AdamwOptions { weight_decay: 0.5, ..AdamwOptions::default() };
-        let mut rule = Adam::<f64>::decoupled(&options, 1);
+        let mut rule = Adam::<f64>::decoupled(&options, 1, &Pool::new(1));
         let mut params = [2.0];
         rule.apply(StepInfo { number: 1, learning_rate: 0.1 }, &mut params, &[0.0]);
         // 2 * (1 - 0.1 * 0.5); the gradient is 0 and so is its direction.
@@ -212,7 +226,7 @@ mod tests {
     /// After the gradient has gone, the first moment would reach the subnormal numbers in 830 steps and stay there.
     #[test]
     fn moments_end_at_zero() {
-        let mut rule = Adam::<f32>::new(&AdamOptions::default(), 1);
+        let mut rule = Adam::<f32>::new(&AdamOptions::default(), 1, &Pool::new(1));
         let mut params = [1.0];
         for number in 1..=1500 {
             let gradient = if number == 1 { 1.0 } else { 0.0 };
@@ -226,8 +240,11 @@ mod tests {
     fn every_instruction_set_gives_the_same_bits() {
         let run = |level: Level| {
             simd::limit(level);
-            let mut rule =
-                Adam::<f32>::new(&AdamOptions { weight_decay: 0.01, ..AdamOptions::default() }, 101);
+            let mut rule = Adam::<f32>::new(
+                &AdamOptions { weight_decay: 0.01, ..AdamOptions::default() },
+                101,
+                &Pool::new(1),
+            );
             let mut params: Vec<f32> = (0..101).map(|i| (i as f32 * 0.37).sin()).collect();
             for number in 1..=50 {
                 let gradient: Vec<f32> = params

@@ -56,7 +56,7 @@ pub mod schedule;
 pub mod sgd;
 mod symmetric;
 
-pub use quire_kernels::Float;
+pub use quire_kernels::{Float, pool::Pool};
 
 pub use adam::{AdamOptions, AdamwOptions};
 pub use clip::{absolute_sum, global_norm};

@@ -12,7 +12,7 @@ use crate::optimizer::{Composed, Optimizer, Rule, Transform};
 use crate::psgd::{Psgd, PsgdOptions};
 use crate::rmsprop::{Rmsprop, RmspropOptions};
 use crate::sgd::{Sgd, SgdOptions};
-use crate::{Float, Layout, Schedule};
+use crate::{Float, Layout, Pool, Schedule};
 
 /// An optimizer and its options: `{ name = "adam", learning_rate = 3e-4, clip_norm = 10.0 }`.
 ///
@@ -44,20 +44,21 @@ pub enum OptimizerOptions {
 }
 
 /// What an optimizer is told about the run that it works in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct OptimizerSetting {
     /// Optimizer steps of the run, where the number is known: schedules that end need it.
     pub total_steps: Option<u64>,
     /// Where its random numbers come from, if it draws any.
     pub seeds: Seeds,
-    /// Threads that it may use. They change the speed only, never a bit of the result.
-    pub threads: usize,
+    /// Threads that it may use: those of the tape that its gradients come from. They change the speed only, never a bit of
+    /// the result.
+    pub pool: Pool,
 }
 
 impl OptimizerSetting {
     /// A run of unknown length, on one thread.
     pub fn new(seeds: Seeds) -> Self {
-        OptimizerSetting { total_steps: None, seeds, threads: 1 }
+        OptimizerSetting { total_steps: None, seeds, pool: Pool::new(1) }
     }
 
     /// A run of unknown length, on one thread, for an optimizer that draws nothing, such as Adam.
@@ -70,9 +71,9 @@ impl OptimizerSetting {
         OptimizerSetting { total_steps: Some(total_steps), ..self }
     }
 
-    /// The same with this many threads.
-    pub fn with_threads(self, threads: usize) -> Self {
-        OptimizerSetting { threads, ..self }
+    /// The same on these threads.
+    pub fn with_pool(self, pool: &Pool) -> Self {
+        OptimizerSetting { pool: pool.clone(), ..self }
     }
 }
 
@@ -212,11 +213,11 @@ impl OptimizerOptions {
         let len = layout.len();
         let rule: Box<dyn Rule<F>> = match self {
             OptimizerOptions::Sgd(o) => Box::new(Sgd::new(o, len)),
-            OptimizerOptions::Adam(o) => Box::new(Adam::new(o, len)),
-            OptimizerOptions::Adamw(o) => Box::new(Adam::decoupled(o, len)),
+            OptimizerOptions::Adam(o) => Box::new(Adam::new(o, len, &setting.pool)),
+            OptimizerOptions::Adamw(o) => Box::new(Adam::decoupled(o, len, &setting.pool)),
             OptimizerOptions::Rmsprop(o) => Box::new(Rmsprop::new(o, len)),
-            OptimizerOptions::Muon(o) => Box::new(o.rule(layout, setting.threads)),
-            OptimizerOptions::TurboMuon(o) => Box::new(o.rule(layout, setting.threads)),
+            OptimizerOptions::Muon(o) => Box::new(o.rule(layout, &setting.pool)),
+            OptimizerOptions::TurboMuon(o) => Box::new(o.rule(layout, &setting.pool)),
             OptimizerOptions::Psgd(o) => Box::new(Psgd::new(o, layout, setting)),
             OptimizerOptions::Dog(o) => Box::new(Following::<F, Dog<F>>::new(o.first_move, len)),
             OptimizerOptions::ADog(o) => Box::new(Following::<F, ADog<F>>::new(o.first_move, len)),

@@ -198,7 +198,7 @@ impl Planner for RfziNetwork {
         let error = (z - graph.constant(z.shape(), means)).square();
         (error * graph.constant(z.shape(), weights)).sum().gradient(params, gradient);
         optimizer.step(params.data_mut(), gradient);
-        target.polyak(params, options.target_rate);
+        target.polyak(params, options.target_rate, tape.pool());
         Ok(())
     }
 

@@ -30,7 +30,7 @@ use crate::adam::{Adam, AdamwOptions};
 use crate::layout::Weight;
 use crate::optimizer::{Rule, StepInfo, decode, encode, replace};
 use crate::options::{check_common, check_range};
-use crate::{Float, Layout, Schedule};
+use crate::{Float, Layout, Pool, Schedule};
 
 macro_rules! muon_options {
     ($(#[$meta:meta])* $name:ident, $iterations:literal, $normalization:expr, $coefficients:expr) => {
@@ -120,9 +120,9 @@ macro_rules! muon_options {
                 check_range(prefix, "iterations", iterations as f64, ok, allowed)
             }
 
-            pub(crate) fn rule<F: Float>(&self, layout: &Layout, threads: usize) -> Muon<F> {
+            pub(crate) fn rule<F: Float>(&self, layout: &Layout, pool: &Pool) -> Muon<F> {
                 let rows = self.coefficients.rows(self.iterations).expect("the options are checked");
-                let orthogonalizer = Orthogonalizer::new(self.normalization, rows, self.epsilon, threads);
+                let orthogonalizer = Orthogonalizer::new(self.normalization, rows, self.epsilon, pool.clone());
                 let auxiliary = self.auxiliary_learning_rate / self.learning_rate;
                 let steps = [self.momentum, if self.nesterov { self.momentum } else { 1.0 }, self.weight_decay];
                 Muon::new(layout, self.smallest_side, orthogonalizer, steps, auxiliary)
@@ -183,7 +183,7 @@ impl<F: Float> Muon<F> {
             weights,
             rest: rest
                 .into_iter()
-                .map(|range| (range.clone(), Adam::decoupled(&adam, range.len())))
+                .map(|range| (range.clone(), Adam::decoupled(&adam, range.len(), orthogonalizer.pool())))
                 .collect(),
             auxiliary,
             orthogonalizer,
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn hidden_weights_are_orthogonalized_and_the_rest_is_left_to_adamw() {
         let options = TurboMuonOptions { momentum: 0.0, ..TurboMuonOptions::default() };
-        let mut rule = options.rule::<f64>(&layout(), 1);
+        let mut rule = options.rule::<f64>(&layout(), &Pool::new(1));
         assert_eq!(rule.weights.len(), 3);
         assert_eq!((rule.rest.len(), rule.rest[0].0.clone()), (1, 144..180));
         let gradient: Vec<f64> = (0..layout().len()).map(|i| (i as f64 * 1.7).sin()).collect();
@@ -273,7 +273,7 @@ mod tests {
         rule.apply(StepInfo { number: 1, learning_rate: 0.1 }, &mut params, &gradient);
         // The second member's step, worked by the orthogonalization alone: 0.1 * sqrt(9 / 8) of it.
         let rows = Coefficients::Turbo.rows(4).unwrap();
-        let mut orthogonalizer = Orthogonalizer::new(Normalization::Rows, rows, 1e-6, 1);
+        let mut orthogonalizer = Orthogonalizer::new(Normalization::Rows, rows, 1e-6, Pool::new(1));
         let mut second = gradient[72..144].to_vec();
         orthogonalizer.orthogonalize(&mut second, [8, 9]);
         for (got, wanted) in params[72..144].iter().zip(&second) {
@@ -293,7 +293,7 @@ mod tests {
         let options = MuonOptions { momentum: 0.5, smallest_side: 1, ..MuonOptions::default() };
         let mut layout = Layout::default();
         layout.push("weight", &[1, 1, 1]);
-        let mut rule = options.rule::<f64>(&layout, 1);
+        let mut rule = options.rule::<f64>(&layout, &Pool::new(1));
         let mut params = [0.0];
         rule.apply(StepInfo { number: 1, learning_rate: 1.0 }, &mut params, &[4.0]);
         assert_eq!(rule.buffer, [2.0]);

@@ -99,10 +99,9 @@ pub struct Orthogonalizer<F> {
 }
 
 impl<F: Float> Orthogonalizer<F> {
-    /// `rows` are (a, b, c) of each iteration; `epsilon` keeps the divisions finite (the paper: 1e-7). Products use `threads`
-    /// threads, on which the result does not depend.
-    pub fn new(normalization: Normalization, rows: Vec<[f64; 3]>, epsilon: f64, threads: usize) -> Self {
-        let pool = Pool::new(threads);
+    /// `rows` are (a, b, c) of each iteration; `epsilon` keeps the divisions finite (the paper: 1e-7). Products run on the
+    /// threads of `pool`, on which the result does not depend.
+    pub fn new(normalization: Normalization, rows: Vec<[f64; 3]>, epsilon: f64, pool: Pool) -> Self {
         Orthogonalizer {
             normalization,
             rows,
@@ -113,6 +112,11 @@ impl<F: Float> Orthogonalizer<F> {
             next: Vec::new(),
             factors: Vec::new(),
         }
+    }
+
+    /// The threads of its products.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Orthogonalizes `x`, row-major with `m` rows and `n` columns, in place. A matrix taller than wide is to be given
@@ -190,7 +194,12 @@ mod tests {
     use super::*;
 
     fn turbo(iterations: usize) -> Orthogonalizer<f64> {
-        Orthogonalizer::new(Normalization::Rows, Coefficients::Turbo.rows(iterations).unwrap(), 1e-7, 1)
+        Orthogonalizer::new(
+            Normalization::Rows,
+            Coefficients::Turbo.rows(iterations).unwrap(),
+            1e-7,
+            Pool::new(1),
+        )
     }
 
     fn normal(seed: u64, len: usize) -> Vec<f64> {
@@ -230,7 +239,7 @@ mod tests {
         for (iterations, wanted) in (1..=4).zip(values) {
             // All four rows apply from the second of the table on, so the first iterations of four are taken apart here.
             let rows = Coefficients::Turbo.rows(4).unwrap()[..iterations].to_vec();
-            let mut orthogonalizer = Orthogonalizer::new(Normalization::Rows, rows, 1e-7, 1);
+            let mut orthogonalizer = Orthogonalizer::new(Normalization::Rows, rows, 1e-7, Pool::new(1));
             for x in [3.0, -0.02] {
                 let got = of(&mut orthogonalizer, &[x], [1, 1])[0];
                 assert!((got - wanted * x.signum()).abs() < 1e-3, "{got} after {iterations}");
@@ -263,7 +272,7 @@ mod tests {
             assert!((got - wanted).abs() < 1e-9);
         }
         let rows = Coefficients::Muon.rows(5).unwrap();
-        let mut muon = Orthogonalizer::new(Normalization::Frobenius, rows, 0.0, 1);
+        let mut muon = Orthogonalizer::new(Normalization::Frobenius, rows, 0.0, Pool::new(1));
         let square = normal(2, 36);
         let turned = transposed(&of(&mut muon, &transposed(&square, [6, 6]), [6, 6]), [6, 6]);
         for (got, wanted) in turned.iter().zip(of(&mut muon, &square, [6, 6])) {
@@ -278,7 +287,8 @@ mod tests {
         let run = |threads| {
             let rows = Coefficients::Turbo.rows(4).unwrap();
             let mut x = x.clone();
-            Orthogonalizer::new(Normalization::Rows, rows, 1e-7, threads).orthogonalize(&mut x, shape);
+            Orthogonalizer::new(Normalization::Rows, rows, 1e-7, Pool::new(threads))
+                .orthogonalize(&mut x, shape);
             x
         };
         assert_eq!(run(1), run(3));
@@ -305,7 +315,8 @@ mod tests {
         let after = |iterations| {
             let rows = Coefficients::PolarExpress.rows(iterations).unwrap();
             let mut x = [1.0f64, 2.0, 3.0, 4.0];
-            Orthogonalizer::new(Normalization::Frobenius, rows, 1e-7, 1).orthogonalize(&mut x, [2, 2]);
+            Orthogonalizer::new(Normalization::Frobenius, rows, 1e-7, Pool::new(1))
+                .orthogonalize(&mut x, [2, 2]);
             x
         };
         let wanted = [-0.490_439_19, 0.831_184_37, 0.834_944_11, 0.509_237_89];
@@ -323,7 +334,7 @@ mod tests {
         // Means over 32 matrices of 64 x 64, whose errors have a standard deviation of about 0.03: the smallest singular values
         // decide. Ours over 64.
         let with = |normalization, coefficients: Coefficients, iterations| {
-            Orthogonalizer::new(normalization, coefficients.rows(iterations).unwrap(), 1e-7, 1)
+            Orthogonalizer::new(normalization, coefficients.rows(iterations).unwrap(), 1e-7, Pool::new(1))
         };
         let cases = [
             (Normalization::Frobenius, Coefficients::Muon, 5, [0.2142, 0.366]),

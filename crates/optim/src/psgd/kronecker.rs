@@ -27,20 +27,18 @@ const REBALANCE: f64 = 0.01;
 pub struct Kronecker<F> {
     weights: Vec<(Range<usize>, Factors<F>)>,
     rest: Vec<(Range<usize>, Diagonal<F>)>,
-    /// Its threads take a weight each.
     pool: Pool,
 }
 
 impl<F: Float> Kronecker<F> {
-    /// For the tensors of `layout`; weights with a side above `largest_side` get a diagonal. Several weights are worked on by up to `threads` threads, on
-    /// which the result does not depend.
-    pub fn new(layout: &Layout, largest_side: usize, threads: usize) -> Self {
+    /// For the tensors of `layout`; weights with a side above `largest_side` get a diagonal.
+    /// The threads of `pool` take a weight each; the result does not depend on them.
+    pub fn new(layout: &Layout, largest_side: usize, pool: &Pool) -> Self {
         let (weights, rest) = layout.split(|[inputs, outputs]| inputs.max(outputs) <= largest_side);
         let weights: Vec<_> =
             weights.into_iter().map(|(range, shape)| (range, Factors::new(shape))).collect();
         let rest = rest.into_iter().map(|range| (range.clone(), Diagonal::new(range.len()))).collect();
-        let pool = Pool::new(threads.min(weights.len()));
-        Kronecker { weights, rest, pool }
+        Kronecker { weights, rest, pool: pool.clone() }
     }
 }
 

@@ -258,7 +258,7 @@ impl<F: Float> Psgd<F> {
             Group::XShaped => Box::new(x_shaped::XShaped::new(n)),
             Group::LowRank => Box::new(low_rank::LowRank::new(n, options.rank, setting.seeds)),
             Group::Kronecker => {
-                Box::new(kronecker::Kronecker::new(layout, options.largest_side, setting.threads))
+                Box::new(kronecker::Kronecker::new(layout, options.largest_side, &setting.pool))
             }
             Group::Dense => Box::new(dense::Dense::new(n)),
             Group::Triangular => Box::new(dense::Triangular::new(n)),

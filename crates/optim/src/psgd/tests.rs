@@ -1,5 +1,6 @@
 use nalgebra::DMatrix;
 use quire_core::Seeds;
+use quire_kernels::pool::Pool;
 
 use super::*;
 
@@ -30,7 +31,7 @@ fn every_group(n: usize) -> Vec<(&'static str, Box<dyn Preconditioner<f64>>)> {
         ("diagonal", Box::new(diagonal::Diagonal::new(n))),
         ("x-shaped", Box::new(x_shaped::XShaped::new(n))),
         ("low-rank", Box::new(low_rank::LowRank::new(n, 3, Seeds::new(1)))),
-        ("kronecker", Box::new(kronecker::Kronecker::new(&layout, 100, 2))),
+        ("kronecker", Box::new(kronecker::Kronecker::new(&layout, 100, &Pool::new(2)))),
         ("dense", Box::new(dense::Dense::new(n))),
         ("triangular", Box::new(dense::Triangular::new(n))),
     ]

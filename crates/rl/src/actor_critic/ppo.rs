@@ -452,13 +452,14 @@ impl Learner for Ppo {
         let networks = Networks::new(&mut params, task, &options, &mut task.seeds.stream("network"));
         let rounds = task.budget / options.n_steps as u64;
         let updates = rounds * options.epochs as u64 * options.n_steps.div_ceil(options.batch_size) as u64;
+        let tape = Tape::new(task.threads);
         let setting = OptimizerSetting::new(task.seeds.child("optimizer"))
             .with_steps(updates.max(1))
-            .with_threads(task.threads);
+            .with_pool(tape.pool());
         Ok(Ppo {
             optimizer: options.optimizer.build(&layout(&params), &setting)?,
             workspace: Workspace {
-                tape: Tape::new(task.threads),
+                tape,
                 scratch: Scratch::new(),
                 gradient: vec![0.0; params.len()],
                 old: Vec::new(),

@@ -317,7 +317,7 @@ impl Redq {
             self.policy_optimizer.step(learned.policy.data_mut(), policy_gradient);
             self.temperature_optimizer.step(&mut learned.log_temperature, &mut temperature_gradient);
         }
-        learned.targets.polyak(&learned.critics, options.polyak);
+        learned.targets.polyak(&learned.critics, options.polyak, workspace.tape.pool());
         Ok(())
     }
 }
@@ -366,9 +366,10 @@ impl Learner for Redq {
         let rounds = task.budget.saturating_sub(options.random_steps).max(1);
         let updates = rounds * u64::from(options.updates_per_step);
         let policy_updates = updates.div_ceil(u64::from(options.policy_delay));
+        let tape = Tape::new(task.threads);
         let build = |name, layout: &Layout, steps| {
             let setting =
-                OptimizerSetting::new(task.seeds.child(name)).with_steps(steps).with_threads(task.threads);
+                OptimizerSetting::new(task.seeds.child(name)).with_steps(steps).with_pool(tape.pool());
             options.optimizer.build(layout, &setting)
         };
         Ok(Redq {
@@ -377,7 +378,7 @@ impl Learner for Redq {
             critic_optimizer: build("critic optimizer", &layout(&critics), updates)?,
             temperature_optimizer: build("temperature optimizer", &Layout::flat(1), policy_updates)?,
             workspace: Workspace {
-                tape: Tape::new(task.threads),
+                tape,
                 scratch: Scratch::new(),
                 batch: Batch::default(),
                 noise: vec![0.0; options.batch_size * dimensions],
@@ -503,6 +504,7 @@ mod tests {
     use super::*;
     use quire_core::Seeds;
     use quire_env::Space;
+    use quire_nn::Pool;
 
     fn task(observation: usize, dimensions: usize) -> Task {
         Task {
@@ -592,7 +594,7 @@ mod tests {
         let mut redq =
             Redq::new(&task(3, 1), RedqOptions { hidden: vec![8], ..RedqOptions::default() }).unwrap();
         redq.learned.critics.data_mut().iter_mut().for_each(|weight| *weight += 1.0);
-        (0..10).for_each(|_| redq.learned.targets.polyak(&redq.learned.critics, 0.005));
+        (0..10).for_each(|_| redq.learned.targets.polyak(&redq.learned.critics, 0.005, &Pool::new(1)));
         let gap = redq.learned.critics.data()[0] - redq.learned.targets.data()[0];
         assert!((f64::from(gap) - 0.995_f64.powi(10)).abs() < 1e-5, "{gap}");
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use quire_core::{Error, Options, Result, Rng, Trace, options, state};
-use quire_nn::{Params, Tape, Tensor};
+use quire_nn::{Params, Pool, Tape, Tensor};
 use quire_optim::{
     Composed, NORMS_FILE, Optimizer, OptimizerOptions, OptimizerSetting, RmspropOptions, Rule, Schedule,
 };
@@ -266,9 +266,9 @@ impl DeepQ {
         let more = more(&mut online, &network, &mut initial);
         let rounds = task.budget.saturating_sub(options.learning_starts) / options.learn_period;
         let updates = (rounds * u64::from(options.updates_per_round)).max(1);
-        let setting = OptimizerSetting::new(task.seeds.child("optimizer"))
-            .with_steps(updates)
-            .with_threads(task.threads);
+        let tape = Tape::new(task.threads);
+        let setting =
+            OptimizerSetting::new(task.seeds.child("optimizer")).with_steps(updates).with_pool(tape.pool());
         let optimizer = options.optimizer.build(&layout(&online), &setting)?;
         let precision = Precision::of(&task.observation);
         let parts = DeepQ {
@@ -276,7 +276,7 @@ impl DeepQ {
             replay: Replay::new(options.replay_capacity, task.observation.size(), 1, precision),
             target: online.clone(),
             gradient: vec![0.0; online.len()],
-            tape: Tape::new(task.threads),
+            tape,
             workspace: Workspace::default(),
             batch: Batch::default(),
             targets: vec![0.0; options.batch_size],
@@ -308,6 +308,11 @@ impl DeepQ {
         let optimizer = Composed::new(name, &layout, learning_rate, &schedule, None, Vec::new(), rule)?;
         self.optimizer = Box::new(optimizer);
         Ok(self)
+    }
+
+    /// The threads that updates run on.
+    pub fn pool(&self) -> &Pool {
+        self.tape.pool()
     }
 
     /// The number of actions.

@@ -405,7 +405,7 @@ impl Learner for MdDqn {
         let updates = (task.budget.saturating_sub(options.learning_starts) / options.learn_period).max(1);
         let setting = OptimizerSetting::new(task.seeds.child("policy optimizer"))
             .with_steps(updates)
-            .with_threads(task.threads);
+            .with_pool(parts.pool());
         Ok(MdDqn {
             optimizer: options.optimizer.build(&layout(&online), &setting)?,
             gradient: vec![0.0; online.len()],

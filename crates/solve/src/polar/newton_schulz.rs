@@ -8,6 +8,7 @@
 
 use nalgebra::DMatrix;
 use quire_core::{About, Error, Options, Paper, Reason, Result, options, state};
+use quire_optim::Pool;
 use quire_optim::muon::{Coefficients, Normalization, Orthogonalizer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,7 @@ impl Method<DMatrix<f64>> for TurboMuon {
         })?;
         Ok(TurboMuon {
             iterations,
-            orthogonalizer: Orthogonalizer::new(normalization, rows, epsilon, 1),
+            orthogonalizer: Orthogonalizer::new(normalization, rows, epsilon, Pool::new(1)),
             shape: [problem.nrows(), problem.ncols()],
             done: 0,
             x: problem.transpose().as_slice().to_vec(),
