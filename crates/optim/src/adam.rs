@@ -236,30 +236,38 @@ mod tests {
         assert!(rule.second_moment[0] > 0.0);
     }
 
+    /// The bits of the parameters and of their norm after some steps.
+    fn after_steps(len: usize, steps: u64, threads: usize) -> (Vec<u32>, u64) {
+        let options = AdamOptions { weight_decay: 0.01, ..AdamOptions::default() };
+        let mut rule = Adam::<f32>::new(&options, len, &Pool::new(threads));
+        let mut params: Vec<f32> = (0..len).map(|i| (i as f32 * 0.37).sin()).collect();
+        for number in 1..=steps {
+            let pull = |(i, p): (usize, &f32)| p * 3.0 + (i as f32 * number as f32).cos();
+            let gradient: Vec<f32> = params.iter().enumerate().map(pull).collect();
+            rule.apply(StepInfo { number, learning_rate: 0.01 }, &mut params, &gradient);
+        }
+        let norm = crate::global_norm(&params);
+        (params.iter().map(|p| p.to_bits()).collect(), norm.to_bits())
+    }
+
     #[test]
     fn every_instruction_set_gives_the_same_bits() {
         let run = |level: Level| {
             simd::limit(level);
-            let mut rule = Adam::<f32>::new(
-                &AdamOptions { weight_decay: 0.01, ..AdamOptions::default() },
-                101,
-                &Pool::new(1),
-            );
-            let mut params: Vec<f32> = (0..101).map(|i| (i as f32 * 0.37).sin()).collect();
-            for number in 1..=50 {
-                let gradient: Vec<f32> = params
-                    .iter()
-                    .enumerate()
-                    .map(|(i, p)| p * 3.0 + (i as f32 * number as f32).cos())
-                    .collect();
-                rule.apply(StepInfo { number, learning_rate: 0.01 }, &mut params, &gradient);
-            }
-            let norm = crate::global_norm(&params);
-            (params.iter().map(|p| p.to_bits()).collect::<Vec<u32>>(), norm.to_bits())
+            after_steps(101, 50, 1)
         };
         let reference = run(Level::Baseline);
         for level in [Level::Avx2, Level::Avx512] {
             assert_eq!(run(level), reference, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let len = 3 * LEAST_PART + 17;
+        let reference = after_steps(len, 5, 1);
+        for threads in [2, 3] {
+            assert_eq!(after_steps(len, 5, threads), reference, "{threads} threads");
         }
     }
 }
