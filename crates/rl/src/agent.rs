@@ -27,12 +27,10 @@ pub trait Agent: Send {
     /// Chooses an action while learning: explores.
     fn act(&mut self, observation: &[f32], action: &mut [f32]);
 
-    /// Chooses an action when evaluated. Does not change the agent; randomness, if the evaluation rule has any, comes
+    /// Chooses an action when evaluated, and returns the agent's own estimate of the discounted return from `observation`
+    /// under its greedy policy, if it has one. Does not change the agent; randomness, if the evaluation rule has any, comes
     /// from `rng`.
-    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]);
-
-    /// The agent's own estimate of the discounted return from `observation` under its greedy policy, if it has one.
-    fn value(&mut self, observation: &[f32]) -> Option<f64>;
+    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) -> Option<f64>;
 
     /// The discount factor it learns with.
     fn discount(&self) -> f64;

@@ -266,15 +266,15 @@ fn play_episode(agent: &mut dyn Agent, environment: &mut dyn Environment, seeds:
     environment.reset(Some(seeds.key("environment")), &mut observation)?;
     let (mut values, mut rewards) = (Vec::new(), Vec::new());
     let outcome = loop {
-        values.extend(agent.value(&observation));
-        agent.act_greedily(&observation, &mut rng, &mut action);
+        values.extend(agent.act_greedily(&observation, &mut rng, &mut action));
         let outcome = environment.step(as_action(discrete, &action), &mut observation)?;
         rewards.push(outcome.reward);
         if outcome.ended() {
             break outcome;
         }
     };
-    let tail = if outcome.terminated { Some(0.0) } else { agent.value(&observation) };
+    let tail =
+        if outcome.terminated { Some(0.0) } else { agent.act_greedily(&observation, &mut rng, &mut action) };
     let (bias_sum, value_sum, counted) = match tail {
         Some(tail) => value_bias(&values, &rewards, agent.discount(), tail, outcome.terminated),
         None => (0.0, 0.0, 0),

@@ -54,12 +54,13 @@ fn no_value_learner_allocates_in_its_loop() {
             parse_assignments(&[&small[..], if has_steps { &["n_step=3"] } else { &[] }].concat()).unwrap();
         let (mut agent, _) = (entry.make.agent)(&task, &set).unwrap();
         let mut trace = Trace::new();
+        let mut rng = task.seeds.stream("evaluation");
         let mut live = |from: u64, to: u64| {
             for step in from..to {
                 let seen = [(step as f32).sin(), (step as f32).cos()];
                 let mut action = [0.0];
                 agent.act(&seen, &mut action);
-                agent.value(&seen);
+                agent.act_greedily(&seen, &mut rng, &mut [0.0]);
                 let transition = Transition {
                     observation: &seen,
                     action: &action,

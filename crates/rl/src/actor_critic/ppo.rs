@@ -503,8 +503,8 @@ impl Agent for Ppo {
         self.networks.head.within_bounds(action);
     }
 
-    /// The likeliest action.
-    fn act_greedily(&mut self, observation: &[f32], _rng: &mut Rng, action: &mut [f32]) {
+    /// The likeliest action. Its value is V(s), of the policy with its randomness.
+    fn act_greedily(&mut self, observation: &[f32], _rng: &mut Rng, action: &mut [f32]) -> Option<f64> {
         let Workspace { scratch, .. } = &mut self.workspace;
         let outputs = self.networks.policy.infer(&self.learned.params, observation, scratch);
         match &self.networks.head {
@@ -512,11 +512,6 @@ impl Agent for Ppo {
             Head::Normal { .. } => action.copy_from_slice(outputs),
         }
         self.networks.head.within_bounds(action);
-    }
-
-    /// V(s), of the policy with its randomness.
-    fn value(&mut self, observation: &[f32]) -> Option<f64> {
-        let Workspace { scratch, .. } = &mut self.workspace;
         Some(f64::from(self.networks.value.infer(&self.learned.params, observation, scratch)[0]))
     }
 
@@ -726,12 +721,15 @@ mod tests {
     /// after the round, none after an end.
     #[test]
     fn a_round_bootstraps_from_what_followed() {
-        let mut ppo = Ppo::new(&task(Space::Discrete { n: 2 }), options(100)).unwrap();
+        let task = task(Space::Discrete { n: 2 });
+        let mut ppo = Ppo::new(&task, options(100)).unwrap();
         play(&mut ppo, 0, 14);
         ppo.estimate(&led_to(13));
         let steps = ppo.workspace.steps.clone();
         for (at, step) in steps.iter().enumerate() {
-            let expected = ppo.value(&led_to(at as u64)).unwrap() as f32;
+            let value =
+                ppo.act_greedily(&led_to(at as u64), &mut task.seeds.stream("evaluation"), &mut [0.0]);
+            let expected = value.unwrap() as f32;
             if at == 10 {
                 assert!(step.terminated && step.ended && step.next_value == 0.0);
             } else {

@@ -421,15 +421,12 @@ impl Agent for Redq {
         self.scale.to_environment(action);
     }
 
-    fn act_greedily(&mut self, observation: &[f32], _rng: &mut Rng, action: &mut [f32]) {
-        self.policy.act(&self.learned.policy, observation, None, &mut self.workspace.scratch, action);
+    /// Its value is the critics' mean.
+    fn act_greedily(&mut self, observation: &[f32], _rng: &mut Rng, action: &mut [f32]) -> Option<f64> {
+        let Workspace { scratch, inputs, .. } = &mut self.workspace;
+        self.policy.act(&self.learned.policy, observation, None, scratch, action);
+        join(observation, action, 1, inputs);
         self.scale.to_environment(action);
-    }
-
-    fn value(&mut self, observation: &[f32]) -> Option<f64> {
-        let Workspace { scratch, unit, inputs, .. } = &mut self.workspace;
-        self.policy.act(&self.learned.policy, observation, None, scratch, unit);
-        join(observation, unit, 1, inputs);
         let values = self.critic.infer(&self.learned.critics, inputs, scratch);
         Some(values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64)
     }

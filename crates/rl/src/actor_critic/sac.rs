@@ -119,12 +119,8 @@ impl Agent for Sac {
         self.redq.act(observation, action);
     }
 
-    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) {
-        self.redq.act_greedily(observation, rng, action);
-    }
-
-    fn value(&mut self, observation: &[f32]) -> Option<f64> {
-        self.redq.value(observation)
+    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) -> Option<f64> {
+        self.redq.act_greedily(observation, rng, action)
     }
 
     fn discount(&self) -> f64 {

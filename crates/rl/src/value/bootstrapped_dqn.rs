@@ -178,9 +178,12 @@ impl DeepQLearner for BootstrappedDqn {
         &self.means
     }
 
-    fn choose_evaluated(&mut self, observation: &[f32], _: &mut Rng) -> usize {
-        let actions = self.parts.actions();
-        vote(self.parts.infer(observation), actions, &mut self.tally)
+    fn choose_evaluated(&mut self, observation: &[f32], _: &mut Rng) -> (usize, f32) {
+        let BootstrappedDqn { parts, means, tally, .. } = self;
+        let actions = parts.actions();
+        let heads = parts.infer(observation);
+        mean_over_heads(heads, means);
+        (vote(heads, actions, tally), means[argmax(means)])
     }
 
     fn save_more(&self) -> Vec<u8> {

@@ -496,9 +496,11 @@ pub trait DeepQLearner: Send {
         argmax(self.action_values(observation))
     }
 
-    /// The action when evaluated, unless it is a random one.
-    fn choose_evaluated(&mut self, observation: &[f32], _rng: &mut Rng) -> usize {
-        argmax(self.action_values(observation))
+    /// The action when evaluated, unless it is a random one, and the greatest action value.
+    fn choose_evaluated(&mut self, observation: &[f32], _rng: &mut Rng) -> (usize, f32) {
+        let values = self.action_values(observation);
+        let best = argmax(values);
+        (best, values[best])
     }
 
     /// A transition has been observed, and the memory may have grown.
@@ -527,17 +529,11 @@ impl<L: DeepQLearner> Agent for L {
         action[0] = chosen as f32;
     }
 
-    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) {
-        let chosen = match self.parts().random_evaluated_action(rng) {
-            Some(random) => random,
-            None => self.choose_evaluated(observation, rng),
-        };
-        action[0] = chosen as f32;
-    }
-
-    fn value(&mut self, observation: &[f32]) -> Option<f64> {
-        let values = self.action_values(observation);
-        Some(f64::from(values[argmax(values)]))
+    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) -> Option<f64> {
+        let random = self.parts().random_evaluated_action(rng);
+        let (chosen, value) = self.choose_evaluated(observation, rng);
+        action[0] = random.unwrap_or(chosen) as f32;
+        Some(f64::from(value))
     }
 
     fn discount(&self) -> f64 {

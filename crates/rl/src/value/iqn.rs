@@ -193,10 +193,13 @@ impl DeepQLearner for Iqn {
         argmax(&self.values)
     }
 
-    fn choose_evaluated(&mut self, observation: &[f32], rng: &mut Rng) -> usize {
+    /// As the paper acts, on levels that are drawn; the value is that at fixed levels, free of the draws' luck.
+    fn choose_evaluated(&mut self, observation: &[f32], rng: &mut Rng) -> (usize, f32) {
         draw_levels(rng, self.options.policy_samples, &mut self.levels);
         self.set_values(observation);
-        argmax(&self.values)
+        let chosen = argmax(&self.values);
+        let values = self.action_values(observation);
+        (chosen, values[argmax(values)])
     }
 
     fn update(&mut self) -> Result<()> {

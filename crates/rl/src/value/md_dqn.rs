@@ -429,15 +429,12 @@ impl Agent for MdDqn {
         action[0] = chosen.unwrap_or_else(|| self.policy_action(observation)) as f32;
     }
 
-    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) {
-        let chosen = self.parts.random_evaluated_action(rng);
-        action[0] = chosen.unwrap_or_else(|| self.policy_action(observation)) as f32;
-    }
-
-    /// q(s, argmax π).
-    fn value(&mut self, observation: &[f32]) -> Option<f64> {
-        let action = self.policy_action(observation);
-        Some(f64::from(self.parts.infer(observation)[action]))
+    /// Its value is q(s, argmax π).
+    fn act_greedily(&mut self, observation: &[f32], rng: &mut Rng, action: &mut [f32]) -> Option<f64> {
+        let random = self.parts.random_evaluated_action(rng);
+        let likeliest = self.policy_action(observation);
+        action[0] = random.unwrap_or(likeliest) as f32;
+        Some(f64::from(self.parts.infer(observation)[likeliest]))
     }
 
     fn discount(&self) -> f64 {
