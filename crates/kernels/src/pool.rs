@@ -34,6 +34,9 @@ struct Team {
     busy: AtomicBool,
 }
 
+/// What does a block: is told where the job's closure lies, the block's number and the thread's.
+type Call = fn(usize, usize, usize);
+
 /// A thread's share of the blocks: the job's number, then the next block to claim, or [`CLOSED`]. In a cache line of its own.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -56,6 +59,9 @@ struct Shared {
 }
 
 impl Pool {
+    /// The fewest numbers that are a thread's part: fewer are done before another thread has begun.
+    pub const LEAST_PART: usize = 1 << 12;
+
     /// A pool that uses `threads` threads, the caller's included.
     pub fn new(threads: usize) -> Self {
         let extra = threads.max(1) - 1;
@@ -99,21 +105,27 @@ impl Pool {
     /// As [`Pool::run`]; the block is also told the number of its thread, for memory that a thread works in.
     #[inline]
     pub fn run_with_thread<B: Fn(usize, usize) + Sync>(&self, blocks: usize, block: B) {
+        /// Calls block `index` of the job whose closure lies at `data`.
+        fn call<B: Fn(usize, usize)>(data: usize, index: usize, thread: usize) {
+            // SAFETY: `share` keeps the closure until every block is done.
+            unsafe { (*(data as *const B))(index, thread) }
+        }
         let team = &*self.0;
         if team.workers.is_empty() || blocks <= 1 || team.busy.swap(true, Ordering::Acquire) {
             (0..blocks).for_each(|index| block(index, 0));
         } else {
-            team.share(blocks, &block);
+            // SAFETY: `call` is for closures of this type, and any thread may call the closure.
+            unsafe { team.share(blocks, std::ptr::from_ref(&block) as usize, call::<B>) };
         }
     }
 
-    /// Calls `f(start, len)` for consecutive parts of `0 .. len`, one a thread, but none shorter than `least`. For work whose
-    /// result does not depend on where it is cut.
+    /// Calls `f(start, len)` for consecutive parts of `0 .. len`, one a thread, but none shorter than [`Pool::LEAST_PART`]. For
+    /// a few operations on every number, whose result does not depend on where they are cut.
     #[inline]
-    pub fn parts(&self, len: usize, least: usize, f: impl Fn(usize, usize) + Sync) {
+    pub fn parts(&self, len: usize, f: impl Fn(usize, usize) + Sync) {
         /// Parts begin at cache lines, whatever the numbers in them.
         const UNIT: usize = 64;
-        let parts = self.threads().min(len / least.max(1));
+        let parts = self.threads().min(len / Self::LEAST_PART);
         if parts <= 1 {
             return f(0, len);
         }
@@ -123,18 +135,16 @@ impl Pool {
 }
 
 impl Team {
-    /// The pool's only job until it is done; `busy` says so.
-    fn share<B: Fn(usize, usize) + Sync>(&self, blocks: usize, block: &B) {
-        /// Calls block `index` of the job at `data`.
-        fn call<B: Fn(usize, usize)>(data: usize, index: usize, thread: usize) {
-            // SAFETY: `data` is the address of the closure, which `share` keeps alive until every block is done.
-            unsafe { (*(data as *const B))(index, thread) }
-        }
+    /// Calls `call(data, block, thread)` for every block; the pool's only job until it is done, and `busy` says so.
+    ///
+    /// # Safety
+    /// `call` may be called with `data` by any thread until this function returns.
+    unsafe fn share(&self, blocks: usize, data: usize, call: Call) {
         assert!((blocks as u64) < CLOSED, "a job of {blocks} blocks");
         let shared = &*self.shared;
         let job = (shared.shares[0].0.load(Ordering::Relaxed) >> INDEX_BITS) + 1;
-        shared.data.store(std::ptr::from_ref(block) as usize, Ordering::Relaxed);
-        shared.call.store(call::<B> as fn(usize, usize, usize) as usize, Ordering::Relaxed);
+        shared.data.store(data, Ordering::Relaxed);
+        shared.call.store(call as usize, Ordering::Relaxed);
         shared.blocks.store(blocks, Ordering::Relaxed);
         shared.done.store(0, Ordering::Relaxed);
         for (thread, share) in shared.shares.iter().enumerate() {
@@ -203,7 +213,7 @@ impl Shared {
             // The claim succeeded, so the job was still open and the fields are its own; they stay until this block
             // is done, because the caller waits for it.
             // SAFETY: `call` was stored from a function of this type.
-            let call: fn(usize, usize, usize) = unsafe { std::mem::transmute(call) };
+            let call: Call = unsafe { std::mem::transmute(call) };
             let outcome =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| call(data, index, thread)));
             if outcome.is_err() {
@@ -325,13 +335,14 @@ mod tests {
     fn parts_cover_everything_once() {
         for threads in [1, 2, 3] {
             let pool = Pool::new(threads);
-            for len in [0, 1, 63, 64, 200, 1000, 1001] {
+            let part = Pool::LEAST_PART;
+            for len in [0, 1, part - 1, part, 2 * part, 2 * part + 1, 10 * part - 63] {
                 let mut counts = vec![0u32; len];
                 let shared = Parts::new(&mut counts);
                 // SAFETY: parts do not overlap.
                 let count = |start, len| unsafe { shared.part(start, len) }.iter_mut().for_each(|c| *c += 1);
-                pool.parts(len, 100, count);
-                assert!(counts.iter().all(|&c| c == 1), "{threads} threads, {len}: {counts:?}");
+                pool.parts(len, count);
+                assert!(counts.iter().all(|&c| c == 1), "{threads} threads, {len}");
             }
         }
     }

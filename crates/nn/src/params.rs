@@ -44,9 +44,6 @@ impl View {
     }
 }
 
-/// The fewest parameters that a thread averages: fewer are done before another has begun.
-const LEAST_PART: usize = 1 << 12;
-
 /// The parameters of a model: one flat buffer, cut into named tensors.
 ///
 /// An optimizer, a Polyak average, a norm or a checkpoint is a loop over [`Params::data`]; what needs the matrices
@@ -154,7 +151,7 @@ impl<F: Float> Params<F> {
     pub fn polyak(&mut self, other: &Self, tau: f64, pool: &Pool) {
         assert_eq!(self.views, other.views, "polyak: the two sets of parameters have different layouts");
         let (tau, targets) = (F::from_f64(tau), Parts::new(&mut self.data));
-        pool.parts(other.data.len(), LEAST_PART, |start, len| {
+        pool.parts(other.data.len(), |start, len| {
             // SAFETY: parts do not overlap.
             polyak(unsafe { targets.part(start, len) }, &other.data[start..start + len], tau);
         });

@@ -90,9 +90,6 @@ adam_options! {
     /// Decoupled weight decay per step, times the learning rate, >= 0. PyTorch: 0.01.
 }
 
-/// The fewest parameters that a thread moves: fewer are done before another has begun.
-const LEAST_PART: usize = 1 << 12;
-
 /// The rule of both, with its two moment buffers.
 #[derive(Debug, Clone)]
 pub struct Adam<F> {
@@ -151,7 +148,7 @@ impl<F: Float> Rule<F> for Adam<F> {
         };
         let (first, second) = (Parts::new(&mut self.first_moment), Parts::new(&mut self.second_moment));
         let params = Parts::new(params);
-        self.pool.parts(gradient.len(), LEAST_PART, |start, len| {
+        self.pool.parts(gradient.len(), |start, len| {
             // SAFETY: parts do not overlap.
             let (params, first, second) =
                 unsafe { (params.part(start, len), first.part(start, len), second.part(start, len)) };
@@ -264,7 +261,7 @@ mod tests {
 
     #[test]
     fn threads_do_not_change_a_bit() {
-        let len = 3 * LEAST_PART + 17;
+        let len = 3 * Pool::LEAST_PART + 17;
         let reference = after_steps(len, 5, 1);
         for threads in [2, 3] {
             assert_eq!(after_steps(len, 5, threads), reference, "{threads} threads");
