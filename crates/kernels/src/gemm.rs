@@ -98,8 +98,23 @@ type CopyLeft<F> = unsafe fn(from: *const F, row: usize, count: usize, depth: us
 type Transpose<F> =
     unsafe fn(from: *const F, row: usize, count: usize, depth: usize, to: *mut F, width: usize);
 
+/// [`product_at`] or [`product_whole_at`], with the kernel that it is a part of.
+type Product<F> = unsafe fn(
+    kernel: &Kernel<F>,
+    size: [usize; 3],
+    c: *mut F,
+    c_row: usize,
+    add: bool,
+    a: Matrix<'_, F>,
+    b: Matrix<'_, F>,
+    done: &mut dyn FnMut(usize, usize, usize, usize),
+);
+
 /// What a product is made of at one instruction set.
 pub struct Kernel<F: 'static> {
+    /// The whole of it: behind pointers, it is compiled here and not again in every crate that multiplies.
+    product: Product<F>,
+    whole_product: Product<F>,
     rows: usize,
     columns: usize,
     /// For a left panel that lies row after row: the tile of 1, 2 ... rows.
@@ -272,6 +287,8 @@ macro_rules! kernel {
                 }
             }
             Kernel {
+                product: product_with::<$float>,
+                whole_product: whole_product_with::<$float>,
                 rows: $rows,
                 columns: $vectors * <$vector as Vector<$float>>::LANES,
                 by_row: &[$(by_row::<$m>),*],
@@ -652,13 +669,29 @@ pub fn product<F: Float>(
 /// # Safety
 /// `c` must be valid for `m` rows of `n` numbers, `c_row` apart, which nobody else uses meanwhile.
 pub unsafe fn product_at<F: Float>(
-    [m, n, k]: [usize; 3],
+    size: [usize; 3],
     c: *mut F,
     c_row: usize,
     add: bool,
     a: Matrix<'_, F>,
     b: Matrix<'_, F>,
     mut done: impl FnMut(usize, usize, usize, usize),
+) {
+    // SAFETY: the caller's duty.
+    unsafe { (F::kernel().product)(F::kernel(), size, c, c_row, add, a, b, &mut done) }
+}
+
+/// [`product_at`] as a [`Product`].
+#[allow(clippy::too_many_arguments)]
+unsafe fn product_with<F: Float>(
+    kernel: &Kernel<F>,
+    [m, n, k]: [usize; 3],
+    c: *mut F,
+    c_row: usize,
+    add: bool,
+    a: Matrix<'_, F>,
+    b: Matrix<'_, F>,
+    done: &mut dyn FnMut(usize, usize, usize, usize),
 ) {
     if m == 0 || n == 0 {
         return;
@@ -672,7 +705,6 @@ pub unsafe fn product_at<F: Float>(
     }
     a.check(m, k);
     b.check(k, n);
-    let kernel = F::kernel();
     let panels = m.div_ceil(kernel.rows);
     PACKED.with(|packed| {
         // SAFETY: this function alone uses the memory, is not reentered (`done` runs no product), and the memory is
@@ -731,7 +763,7 @@ const NARROW_ROWS: usize = 256;
 /// # Safety
 /// As [`product_at`].
 pub unsafe fn product_whole_at<F: Float>(
-    [m, n, k]: [usize; 3],
+    size: [usize; 3],
     c: *mut F,
     c_row: usize,
     add: bool,
@@ -739,9 +771,25 @@ pub unsafe fn product_whole_at<F: Float>(
     b: Matrix<'_, F>,
     mut done: impl FnMut(usize, usize, usize, usize),
 ) {
+    // SAFETY: the caller's duty.
+    unsafe { (F::kernel().whole_product)(F::kernel(), size, c, c_row, add, a, b, &mut done) }
+}
+
+/// [`product_whole_at`] as a [`Product`].
+#[allow(clippy::too_many_arguments)]
+unsafe fn whole_product_with<F: Float>(
+    kernel: &Kernel<F>,
+    [m, n, k]: [usize; 3],
+    c: *mut F,
+    c_row: usize,
+    add: bool,
+    a: Matrix<'_, F>,
+    b: Matrix<'_, F>,
+    done: &mut dyn FnMut(usize, usize, usize, usize),
+) {
     if n > NARROW || m == 0 || n == 0 || k == 0 || k > PANELS / NARROW {
         // SAFETY: the caller's duty.
-        return unsafe { product_at([m, n, k], c, c_row, add, a, b, done) };
+        return unsafe { product_with(kernel, [m, n, k], c, c_row, add, a, b, done) };
     }
     a.check(m, k);
     b.check(k, n);
@@ -769,7 +817,8 @@ pub unsafe fn product_whole_at<F: Float>(
             // SAFETY: there is room, and nobody else knows of it.
             unsafe {
                 let place = transposed.as_mut_ptr();
-                product_at([n, rows, k], place, NARROW_ROWS, false, b.transposed(), right, |_, _, _, _| ());
+                let (size, left) = ([n, rows, k], b.transposed());
+                product_with(kernel, size, place, NARROW_ROWS, false, left, right, &mut |_, _, _, _| ());
             }
             for i in 0..rows {
                 // SAFETY: a row of the result.

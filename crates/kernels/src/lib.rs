@@ -7,12 +7,14 @@
 //! | [`loops`] | sums in a fixed order, elementwise maps, softmax over rows |
 //! | [`gemm`] | the matrix product |
 //! | [`pool`] | threads that share the blocks of a job |
+//! | [`once`] | generic functions compiled in their own crate only |
 //!
 //! No result depends on the number of threads, and the elementwise loops and sums give the same bits at every instruction set.
 
 pub mod float;
 pub mod gemm;
 pub mod loops;
+pub mod once;
 pub mod pool;
 pub mod simd;
 

@@ -104,11 +104,30 @@ impl Simd for Unfused {
 
 /// Writes a function for every [`Level`] and calls the one in use.
 ///
-/// `fn name[generics](arguments) -> result |simd| { body }`: generics in square brackets, `simd` is a [`Simd`].
+/// `fn name[generics](arguments) -> result |simd| { body }`: generics in square brackets, `simd` is a [`Simd`]. A function that is
+/// generic over `F: Float` alone is [compiled once](crate::compiled_once).
 #[macro_export]
 macro_rules! multiversion {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident[$($generic:tt)*]($($arg:ident: $type:ty),* $(,)?)
         $(-> $result:ty)? |$simd:ident| $body:block)*) => {$(
+        $crate::multiversion! {
+            @[$($generic)*] $(#[$meta])* $vis fn $name($($arg: $type),*) $(-> $result)? |$simd| $body
+        }
+    )*};
+    (@[$float:ident: Float] $(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),*)
+        $(-> $result:ty)? |$simd:ident| $body:block) => {
+        $crate::compiled_once! {
+            $(#[$meta])*
+            $vis fn $name<$float>($($arg: $type),*) $(-> $result)? {
+                $crate::multiversion! {
+                    fn versions[$float: $crate::Float]($($arg: $type),*) $(-> $result)? |$simd| $body
+                }
+                versions($($arg),*)
+            }
+        }
+    };
+    (@[$($generic:tt)*] $(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),*)
+        $(-> $result:ty)? |$simd:ident| $body:block) => {
         $(#[$meta])*
         #[allow(clippy::too_many_arguments)]
         $vis fn $name<$($generic)*>($($arg: $type),*) $(-> $result)? {
@@ -140,5 +159,5 @@ macro_rules! multiversion {
             }
             body($crate::simd::Unfused, $($arg),*)
         }
-    )*};
+    };
 }

@@ -4,7 +4,7 @@ use crate::loops;
 use crate::params::Params;
 use crate::pool::Parts;
 use crate::tape::{Core, Entered, Stored, Tensor, UNRECORDED};
-use crate::{Float, Graph};
+use crate::{Float, Graph, compiled_once};
 
 /// What is known of a node's gradient during a pass.
 #[derive(Debug, Clone, Copy)]
@@ -228,46 +228,7 @@ impl<'g, F: Float> Tensor<'g, F> {
 
     /// As [`Tensor::gradient`], for several sets of parameters in one pass.
     pub fn gradients(self, sets: &mut [(&Params<F>, &mut [F])]) {
-        for (params, gradient) in sets.iter() {
-            assert_eq!(
-                gradient.len(),
-                params.len(),
-                "gradient: the buffer's length (left) is not that of the parameters (right)"
-            );
-        }
-        let mut pass = Pass::new(self, false, |_, node| {
-            if !node.is_param {
-                return None;
-            }
-            let address = node.value.data_pointer() as usize;
-            sets.iter_mut().find_map(|(params, gradient)| {
-                let offset = address.checked_sub(params.data().as_ptr() as usize)? / size_of::<F>();
-                // SAFETY: the offset of a view within the buffer.
-                (offset < params.len()).then(|| unsafe { gradient.as_mut_ptr().add(offset) })
-            })
-        });
-        // A view of which single members were entered too is added up from 0.
-        for (params, gradient) in sets.iter_mut() {
-            for view in params.views() {
-                let part = |p: &Entered<F>| p.lies_in(params.view(*view)) && p.len != view.len();
-                if self.core.params().iter().any(part) {
-                    gradient[view.range()].fill(F::ZERO);
-                    for p in self.core.params().iter().filter(|p| p.lies_in(params.view(*view))) {
-                        pass.start_from_zero(p.id);
-                    }
-                }
-            }
-        }
-        self.core.with_recording(false, || pass.run(self, "gradient"));
-        // What the pass did not reach is 0.
-        for (params, gradient) in sets.iter_mut() {
-            for view in params.views() {
-                let reached = |p: &Entered<F>| p.lies_in(params.view(*view)) && pass.is_written(p.id);
-                if !self.core.params().iter().any(reached) {
-                    gradient[view.range()].fill(F::ZERO);
-                }
-            }
-        }
+        gradients(self, sets);
     }
 
     /// The gradients of this loss with respect to tensors of its graph (parameters, [`Graph::variable`]s or results),
@@ -285,5 +246,50 @@ impl<'g, F: Float> Tensor<'g, F> {
             Some(tensor) => unsafe { tensor.load(self.core) },
             None => x.graph().zeros(x.shape),
         })
+    }
+}
+
+compiled_once! {
+    fn gradients<'g, F>(loss: Tensor<'g, F>, sets: &mut [(&Params<F>, &mut [F])]) {
+        for (params, gradient) in sets.iter() {
+            assert_eq!(
+                gradient.len(),
+                params.len(),
+                "gradient: the buffer's length (left) is not that of the parameters (right)"
+            );
+        }
+        let mut pass = Pass::new(loss, false, |_, node| {
+            if !node.is_param {
+                return None;
+            }
+            let address = node.value.data_pointer() as usize;
+            sets.iter_mut().find_map(|(params, gradient)| {
+                let offset = address.checked_sub(params.data().as_ptr() as usize)? / size_of::<F>();
+                // SAFETY: the offset of a view within the buffer.
+                (offset < params.len()).then(|| unsafe { gradient.as_mut_ptr().add(offset) })
+            })
+        });
+        // A view of which single members were entered too is added up from 0.
+        for (params, gradient) in sets.iter_mut() {
+            for view in params.views() {
+                let part = |p: &Entered<F>| p.lies_in(params.view(*view)) && p.len != view.len();
+                if loss.core.params().iter().any(part) {
+                    gradient[view.range()].fill(F::ZERO);
+                    for p in loss.core.params().iter().filter(|p| p.lies_in(params.view(*view))) {
+                        pass.start_from_zero(p.id);
+                    }
+                }
+            }
+        }
+        loss.core.with_recording(false, || pass.run(loss, "gradient"));
+        // What the pass did not reach is 0.
+        for (params, gradient) in sets.iter_mut() {
+            for view in params.views() {
+                let reached = |p: &Entered<F>| p.lies_in(params.view(*view)) && pass.is_written(p.id);
+                if !loss.core.params().iter().any(reached) {
+                    gradient[view.range()].fill(F::ZERO);
+                }
+            }
+        }
     }
 }

@@ -38,7 +38,7 @@ mod shape;
 mod tape;
 
 pub use quire_kernels::{Float, pool::Pool, simd};
-use quire_kernels::{gemm, loops, multiversion, pool};
+use quire_kernels::{compiled_once, gemm, loops, multiversion, pool};
 
 pub use distributions::{Categorical, Normal, TanhCorrection, TanhNormal};
 pub use init::Init;

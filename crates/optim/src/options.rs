@@ -1,6 +1,7 @@
 //! The option a learner embeds: an optimizer by name.
 
 use quire_core::{Error, Result, Seeds};
+use quire_kernels::compiled_once;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -209,38 +210,7 @@ impl OptimizerOptions {
         layout: &Layout,
         setting: &OptimizerSetting,
     ) -> Result<Box<dyn Optimizer<F>>> {
-        self.check("optimizer")?;
-        let len = layout.len();
-        let rule: Box<dyn Rule<F>> = match self {
-            OptimizerOptions::Sgd(o) => Box::new(Sgd::new(o, len)),
-            OptimizerOptions::Adam(o) => Box::new(Adam::new(o, len, &setting.pool)),
-            OptimizerOptions::Adamw(o) => Box::new(Adam::decoupled(o, len, &setting.pool)),
-            OptimizerOptions::Rmsprop(o) => Box::new(Rmsprop::new(o, len)),
-            OptimizerOptions::Muon(o) => Box::new(o.rule(layout, &setting.pool)),
-            OptimizerOptions::TurboMuon(o) => Box::new(o.rule(layout, &setting.pool)),
-            OptimizerOptions::Psgd(o) => Box::new(Psgd::new(o, layout, setting)),
-            OptimizerOptions::Dog(o) => Box::new(Following::<F, Dog<F>>::new(o.first_move, len)),
-            OptimizerOptions::ADog(o) => Box::new(Following::<F, ADog<F>>::new(o.first_move, len)),
-            OptimizerOptions::UDog(o) => Box::new(Following::<F, ExtraGradient<F>>::new(o.first_move, len)),
-        };
-        let common = self.common();
-        let mut transforms: Vec<Box<dyn Transform<F>>> = Vec::new();
-        if let Some(limit) = common.clip_value {
-            transforms.push(Box::new(ClipValue { limit }));
-        }
-        if let Some(max_norm) = common.clip_norm {
-            transforms.push(Box::new(ClipNorm { max_norm }));
-        }
-        let composed = Composed::new(
-            self.name(),
-            layout,
-            common.learning_rate,
-            common.schedule,
-            setting.total_steps,
-            transforms,
-            rule,
-        )?;
-        Ok(Box::new(if common.record_norms { composed.recording_norms() } else { composed }))
+        build(self, layout, setting)
     }
 
     fn common(&self) -> Common<'_> {
@@ -258,6 +228,44 @@ impl OptimizerOptions {
             };
         }
         common!(Sgd, Adam, Adamw, Rmsprop, Muon, TurboMuon, Psgd, Dog, ADog, UDog)
+    }
+}
+
+compiled_once! {
+    /// See [`OptimizerOptions::build_for`].
+    fn build<F>(options: &OptimizerOptions, layout: &Layout, setting: &OptimizerSetting) -> Result<Box<dyn Optimizer<F>>> {
+        options.check("optimizer")?;
+        let len = layout.len();
+        let rule: Box<dyn Rule<F>> = match options {
+            OptimizerOptions::Sgd(o) => Box::new(Sgd::new(o, len)),
+            OptimizerOptions::Adam(o) => Box::new(Adam::new(o, len, &setting.pool)),
+            OptimizerOptions::Adamw(o) => Box::new(Adam::decoupled(o, len, &setting.pool)),
+            OptimizerOptions::Rmsprop(o) => Box::new(Rmsprop::new(o, len)),
+            OptimizerOptions::Muon(o) => Box::new(o.rule(layout, &setting.pool)),
+            OptimizerOptions::TurboMuon(o) => Box::new(o.rule(layout, &setting.pool)),
+            OptimizerOptions::Psgd(o) => Box::new(Psgd::new(o, layout, setting)),
+            OptimizerOptions::Dog(o) => Box::new(Following::<F, Dog<F>>::new(o.first_move, len)),
+            OptimizerOptions::ADog(o) => Box::new(Following::<F, ADog<F>>::new(o.first_move, len)),
+            OptimizerOptions::UDog(o) => Box::new(Following::<F, ExtraGradient<F>>::new(o.first_move, len)),
+        };
+        let common = options.common();
+        let mut transforms: Vec<Box<dyn Transform<F>>> = Vec::new();
+        if let Some(limit) = common.clip_value {
+            transforms.push(Box::new(ClipValue { limit }));
+        }
+        if let Some(max_norm) = common.clip_norm {
+            transforms.push(Box::new(ClipNorm { max_norm }));
+        }
+        let composed = Composed::new(
+            options.name(),
+            layout,
+            common.learning_rate,
+            common.schedule,
+            setting.total_steps,
+            transforms,
+            rule,
+        )?;
+        Ok(Box::new(if common.record_norms { composed.recording_norms() } else { composed }))
     }
 }
 

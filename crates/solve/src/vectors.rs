@@ -1,7 +1,7 @@
 //! Plain loops over vectors, for all families.
 
 use quire_kernels::loops::sum_of;
-use quire_kernels::{Float, multiversion};
+use quire_kernels::multiversion;
 
 /// The scalar product.
 pub fn dot(x: &[f64], y: &[f64]) -> f64 {
@@ -10,12 +10,12 @@ pub fn dot(x: &[f64], y: &[f64]) -> f64 {
 
 multiversion! {
     /// [`dot`] with its sum in lanes: several times as fast on long vectors, and with other last bits.
-    pub fn dot_in_lanes[F: Float](x: &[F], y: &[F]) -> F |simd| {
+    pub fn dot_in_lanes[](x: &[f64], y: &[f64]) -> f64 |simd| {
         sum_of([x, y], |[x, y]| x * y)
     }
 
     /// [`add_scaled`] with the widest registers, to the same bits.
-    pub fn add_scaled_in_lanes[F: Float](a: F, x: &[F], y: &mut [F]) |simd| {
+    pub fn add_scaled_in_lanes[](a: f64, x: &[f64], y: &mut [f64]) |simd| {
         y.iter_mut().zip(x).for_each(|(y, &x)| *y += a * x);
     }
 }
@@ -25,7 +25,7 @@ pub const COMBINED: usize = 8;
 
 multiversion! {
     /// `y += Σ a_k x_k`, to the bits of adding one after the other, reading and writing `y` once.
-    pub fn add_combination[F: Float](a: &[F; COMBINED], x: &[&[F]; COMBINED], y: &mut [F]) |simd| {
+    pub fn add_combination[](a: &[f64; COMBINED], x: &[&[f64]; COMBINED], y: &mut [f64]) |simd| {
         let x = x.map(|x| &x[..y.len()]);
         for (j, y) in y.iter_mut().enumerate() {
             let mut sum = *y;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LayerNorm, Linear, NormKind};
 use crate::ops::{ActivationFunction, OnRows, linear_without_tape, normalize_rows, with_activation};
-use crate::{Activation, DropoutKey, Float, Graph, Init, Params, Tensor, multiversion};
+use crate::{Activation, DropoutKey, Float, Graph, Init, Params, Tensor, compiled_once, multiversion};
 
 /// What a multilayer perceptron looks like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -198,30 +198,7 @@ impl Mlp {
     /// # Panics
     /// If `x` is not as long as the network's input.
     pub fn infer<'s, F: Float>(&self, params: &Params<F>, x: &[F], scratch: &'s mut Scratch<F>) -> &'s [F] {
-        assert_eq!(
-            x.len(),
-            self.sizes[0],
-            "infer: the observation (left) is not as long as the input (right)"
-        );
-        scratch.resize(self, 1);
-        let outputs = self.sizes[self.sizes.len() - 1];
-        for e in 0..self.ensemble {
-            let (a, b) = scratch.halves.split_at_mut(scratch.half);
-            let (mut from, mut to) = (&mut *a, &mut *b);
-            for (i, layer) in self.layers.iter().enumerate() {
-                let (inputs, width) = (self.sizes[i], self.sizes[i + 1]);
-                let weight = &params.view(layer.weight)[e * inputs * width..(e + 1) * inputs * width];
-                let bias = layer.bias.map(|b| &params.view(b)[e * width..(e + 1) * width]);
-                let x = if i == 0 { x } else { &from[..inputs] };
-                let last = i + 1 == self.layers.len();
-                let y =
-                    if last { &mut scratch.out[e * outputs..(e + 1) * outputs] } else { &mut to[..width] };
-                with_activation!(layer.activation, |f| matrix_vector(x, weight, bias, y, f));
-                self.after(params, e, i, y);
-                std::mem::swap(&mut from, &mut to);
-            }
-        }
-        &scratch.out[..self.ensemble * outputs]
+        infer(self, params, x, scratch)
     }
 
     /// Normalization and activation of rows of hidden layer `i` of member `e`, where they are not fused.
@@ -256,35 +233,68 @@ impl Mlp {
         x: &[F],
         scratch: &'s mut Scratch<F>,
     ) -> &'s [F] {
-        let rows = x.len() / self.sizes[0];
+        infer_batch(self, params, x, scratch)
+    }
+}
+
+compiled_once! {
+    fn infer<'s, F>(mlp: &Mlp, params: &Params<F>, x: &[F], scratch: &'s mut Scratch<F>) -> &'s [F] {
         assert_eq!(
             x.len(),
-            rows * self.sizes[0],
-            "infer_batch: the count of values (left) is not a multiple of the input's width {}",
-            self.sizes[0]
+            mlp.sizes[0],
+            "infer: the observation (left) is not as long as the input (right)"
         );
-        scratch.resize(self, rows);
-        let outputs = self.sizes[self.sizes.len() - 1];
-        for e in 0..self.ensemble {
+        scratch.resize(mlp, 1);
+        let outputs = mlp.sizes[mlp.sizes.len() - 1];
+        for e in 0..mlp.ensemble {
             let (a, b) = scratch.halves.split_at_mut(scratch.half);
             let (mut from, mut to) = (&mut *a, &mut *b);
-            for (i, layer) in self.layers.iter().enumerate() {
-                let (inputs, width) = (self.sizes[i], self.sizes[i + 1]);
+            for (i, layer) in mlp.layers.iter().enumerate() {
+                let (inputs, width) = (mlp.sizes[i], mlp.sizes[i + 1]);
+                let weight = &params.view(layer.weight)[e * inputs * width..(e + 1) * inputs * width];
+                let bias = layer.bias.map(|b| &params.view(b)[e * width..(e + 1) * width]);
+                let x = if i == 0 { x } else { &from[..inputs] };
+                let last = i + 1 == mlp.layers.len();
+                let y =
+                    if last { &mut scratch.out[e * outputs..(e + 1) * outputs] } else { &mut to[..width] };
+                with_activation!(layer.activation, |f| matrix_vector(x, weight, bias, y, f));
+                mlp.after(params, e, i, y);
+                std::mem::swap(&mut from, &mut to);
+            }
+        }
+        &scratch.out[..mlp.ensemble * outputs]
+    }
+
+    fn infer_batch<'s, F>(mlp: &Mlp, params: &Params<F>, x: &[F], scratch: &'s mut Scratch<F>) -> &'s [F] {
+        let rows = x.len() / mlp.sizes[0];
+        assert_eq!(
+            x.len(),
+            rows * mlp.sizes[0],
+            "infer_batch: the count of values (left) is not a multiple of the input's width {}",
+            mlp.sizes[0]
+        );
+        scratch.resize(mlp, rows);
+        let outputs = mlp.sizes[mlp.sizes.len() - 1];
+        for e in 0..mlp.ensemble {
+            let (a, b) = scratch.halves.split_at_mut(scratch.half);
+            let (mut from, mut to) = (&mut *a, &mut *b);
+            for (i, layer) in mlp.layers.iter().enumerate() {
+                let (inputs, width) = (mlp.sizes[i], mlp.sizes[i + 1]);
                 let weight = &params.view(layer.weight)[e * inputs * width..(e + 1) * inputs * width];
                 let bias = layer.bias.map(|b| &params.view(b)[e * width..(e + 1) * width]);
                 let x = if i == 0 { x } else { &from[..rows * inputs] };
-                let last = i + 1 == self.layers.len();
+                let last = i + 1 == mlp.layers.len();
                 let y = if last {
                     &mut scratch.out[e * rows * outputs..(e + 1) * rows * outputs]
                 } else {
                     &mut to[..rows * width]
                 };
                 linear_without_tape([rows, width, inputs], x, weight, bias, y, layer.activation);
-                self.after(params, e, i, y);
+                mlp.after(params, e, i, y);
                 std::mem::swap(&mut from, &mut to);
             }
         }
-        &scratch.out[..self.ensemble * rows * outputs]
+        &scratch.out[..mlp.ensemble * rows * outputs]
     }
 }
 

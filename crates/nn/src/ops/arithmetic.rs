@@ -6,7 +6,7 @@ use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::shape::{MAX_RANK, broadcast, broadcast_strides};
 use crate::tape::{Operation, Stored};
-use crate::{Float, Tensor, loops};
+use crate::{Float, Tensor, compiled_once, loops};
 
 /// An elementwise operation of two broadcast tensors and the formulas of its gradients.
 #[derive(Clone, Copy)]
@@ -121,27 +121,39 @@ impl<'g, F: Float> Tensor<'g, F> {
         self.core.unrecorded(out, shape)
     }
 
-    fn binary(self, name: &str, other: Self, rule: Rule, f: impl Fn(F, F) -> F + Sync) -> Self {
-        let value = self.zip_constant(name, other, f);
-        let operation = Binary { a: self.store(), b: other.store(), rule };
-        self.core.record_value(value, &[self, other], operation)
-    }
-
     /// `scale x + shift`.
     pub fn affine(self, scale: f64, shift: f64) -> Self {
-        let (s, t) = (F::from_f64(scale), F::from_f64(shift));
-        let value = self.map_constant(move |x| s * x + t);
-        self.core.record_value(value, &[self], Affine { x: self.store(), scale })
+        affine(self, scale, shift)
     }
 
     /// The elementwise minimum, broadcast. Where both are equal, each gets half of the gradient.
     pub fn minimum(self, other: Self) -> Self {
-        self.binary("minimum", other, Rule::Min, |a, b| if b < a || b.is_nan() { b } else { a })
+        binary(self, other, Rule::Min)
     }
 
     /// The elementwise maximum, broadcast. Where both are equal, each gets half of the gradient.
     pub fn maximum(self, other: Self) -> Self {
-        self.binary("maximum", other, Rule::Max, |a, b| if b > a || b.is_nan() { b } else { a })
+        binary(self, other, Rule::Max)
+    }
+}
+
+compiled_once! {
+    fn binary<'g, F>(a: Tensor<'g, F>, b: Tensor<'g, F>, rule: Rule) -> Tensor<'g, F> {
+        let value = match rule {
+            Rule::Add => a.zip_constant("add", b, |a, b| a + b),
+            Rule::Sub => a.zip_constant("sub", b, |a, b| a - b),
+            Rule::Mul => a.zip_constant("mul", b, |a, b| a * b),
+            Rule::Div => a.zip_constant("div", b, |a, b| a / b),
+            Rule::Min => a.zip_constant("minimum", b, |a, b| if b < a || b.is_nan() { b } else { a }),
+            Rule::Max => a.zip_constant("maximum", b, |a, b| if b > a || b.is_nan() { b } else { a }),
+        };
+        a.core.record_value(value, &[a, b], Binary { a: a.store(), b: b.store(), rule })
+    }
+
+    fn affine<'g, F>(x: Tensor<'g, F>, scale: f64, shift: f64) -> Tensor<'g, F> {
+        let (s, t) = (F::from_f64(scale), F::from_f64(shift));
+        let value = x.map_constant(move |x| s * x + t);
+        x.core.record_value(value, &[x], Affine { x: x.store(), scale })
     }
 }
 
@@ -200,11 +212,11 @@ fn zip_broadcast<F: Float>(
 }
 
 macro_rules! operator {
-    ($trait:ident, $method:ident, $name:literal, $rule:ident, $f:expr, $scalar:expr, $reversed:expr) => {
+    ($trait:ident, $method:ident, $scalar:expr, $reversed:expr) => {
         impl<'g, F: Float> $trait for Tensor<'g, F> {
             type Output = Tensor<'g, F>;
             fn $method(self, other: Self) -> Self {
-                self.binary($name, other, Rule::$rule, $f)
+                binary(self, other, Rule::$trait)
             }
         }
         impl<'g, F: Float> $trait<f64> for Tensor<'g, F> {
@@ -224,10 +236,10 @@ macro_rules! operator {
     };
 }
 
-operator!(Add, add, "add", Add, |a, b| a + b, |x, c| x.affine(1.0, c), |c, x| x.affine(1.0, c));
-operator!(Sub, sub, "sub", Sub, |a, b| a - b, |x, c| x.affine(1.0, -c), |c, x| x.affine(-1.0, c));
-operator!(Mul, mul, "mul", Mul, |a, b| a * b, |x, c| x.affine(c, 0.0), |c, x| x.affine(c, 0.0));
-operator!(Div, div, "div", Div, |a, b| a / b, |x, c| x.affine(1.0 / c, 0.0), |c, x| x.reciprocal() * c);
+operator!(Add, add, |x, c| x.affine(1.0, c), |c, x| x.affine(1.0, c));
+operator!(Sub, sub, |x, c| x.affine(1.0, -c), |c, x| x.affine(-1.0, c));
+operator!(Mul, mul, |x, c| x.affine(c, 0.0), |c, x| x.affine(c, 0.0));
+operator!(Div, div, |x, c| x.affine(1.0 / c, 0.0), |c, x| x.reciprocal() * c);
 
 impl<'g, F: Float> Neg for Tensor<'g, F> {
     type Output = Tensor<'g, F>;

@@ -5,7 +5,7 @@ use crate::gemm::{Matrix, fill_rows, product, product_at};
 use crate::loops::{max_of, sum_of};
 use crate::pool::Parts;
 use crate::tape::{Core, Operation, Stored};
-use crate::{Float, Graph, Tensor, multiversion};
+use crate::{Float, Graph, Tensor, compiled_once, multiversion};
 
 /// Queries whose scores are in memory at one time.
 const QUERIES: usize = 32;
@@ -171,13 +171,19 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit, or a length exceeds `T`.
     pub fn attention(self, keys: Self, values: Self, how: Attention<'_>) -> Self {
+        attention(self, keys, values, how)
+    }
+}
+
+compiled_once! {
+    fn attention<'g, F>(queries: Tensor<'g, F>, keys: Tensor<'g, F>, values: Tensor<'g, F>, how: Attention<'_>) -> Tensor<'g, F> {
         let wrong = || -> ! {
             panic!(
                 "attention: queries {:?}, keys {:?} and values {:?} do not fit {how:?}",
-                self.shape, keys.shape, values.shape
+                queries.shape, keys.shape, values.shape
             )
         };
-        let [batch, time, all] = *self.shape else { wrong() };
+        let [batch, time, all] = *queries.shape else { wrong() };
         if how.kv_heads == 0 || !how.heads.is_multiple_of(how.kv_heads) || !all.is_multiple_of(how.heads) {
             wrong();
         }
@@ -187,7 +193,7 @@ impl<'g, F: Float> Tensor<'g, F> {
         if keys.shape != expected || values.shape != expected || !lengths_fit || width == 0 || time == 0 {
             wrong();
         }
-        let core = self.core;
+        let core = queries.core;
         let s = Sizes { batch, time, heads: how.heads, kv_heads: how.kv_heads, width, causal: how.causal };
         let lengths: &[usize] = match how.lengths {
             Some(lengths) => core.arena.copy(lengths),
@@ -197,18 +203,18 @@ impl<'g, F: Float> Tensor<'g, F> {
                 full
             }
         };
-        let out = core.buffer(self.len());
+        let out = core.buffer(queries.len());
         let normalizers = core.buffer(batch * s.heads * time);
-        forward(core, s, [self.data, keys.data, values.data], lengths, out, normalizers);
+        forward(core, s, [queries.data, keys.data, values.data], lengths, out, normalizers);
         let operation = Attend {
-            q: self.store(),
+            q: queries.store(),
             k: keys.store(),
             v: values.store(),
             sizes: s,
             lengths,
             normalizers: &*normalizers,
         };
-        core.record(out, self.shape, &[self, keys, values], operation)
+        core.record(out, queries.shape, &[queries, keys, values], operation)
     }
 }
 

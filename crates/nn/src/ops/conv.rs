@@ -5,7 +5,7 @@ use crate::gemm::{Matrix, product};
 use crate::loops;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
-use crate::{Float, Tensor, multiversion};
+use crate::{Float, Tensor, compiled_once, multiversion};
 
 /// Blocks of images that the gradient of a weight is summed in, whatever the threads.
 const BLOCKS: usize = 8;
@@ -238,14 +238,52 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit.
     pub fn conv2d(self, weight: Self, bias: Option<Self>, stride: [usize; 2], padding: [usize; 2]) -> Self {
+        conv2d(self, weight, bias, stride, padding)
+    }
+
+    /// The largest number under a window that moves over every channel. It has no second derivative.
+    ///
+    /// # Panics
+    /// If the window does not fit.
+    pub fn max_pool2d(self, kernel: [usize; 2], stride: [usize; 2]) -> Self {
+        max_pool2d(self, kernel, stride)
+    }
+
+    /// The mean number under a window that moves over every channel. It has no second derivative.
+    ///
+    /// # Panics
+    /// If the window does not fit.
+    pub fn avg_pool2d(self, kernel: [usize; 2], stride: [usize; 2]) -> Self {
+        avg_pool2d(self, kernel, stride)
+    }
+
+    /// Every pixel of images `[B, channels, height, width]` as a block of so many rows and columns of itself (nearest neighbor):
+    /// `[B, channels, height * rows, width * columns]`.
+    ///
+    /// # Panics
+    /// If these are no images.
+    pub fn upsample2d(self, [rows, columns]: [usize; 2]) -> Self {
+        let &[batch, channels, height, width] = self.shape else {
+            panic!("upsample2d: an input of shape {:?}, not [B, channels, height, width]", self.shape)
+        };
+        self.reshape(&[batch, channels, height, 1, width, 1])
+            .broadcast_to(&[batch, channels, height, rows, width, columns])
+            .reshape(&[batch, channels, height * rows, width * columns])
+    }
+}
+
+compiled_once! {
+    fn conv2d<'g, F>(
+        x: Tensor<'g, F>, weight: Tensor<'g, F>, bias: Option<Tensor<'g, F>>, stride: [usize; 2], padding: [usize; 2],
+    ) -> Tensor<'g, F> {
         let &[outputs, inputs, kh, kw] = weight.shape else {
             panic!("conv2d: a weight of shape {:?}, not [out, in, height, width]", weight.shape)
         };
-        let w = Window::new("conv2d", self.shape, [kh, kw], stride, padding);
+        let w = Window::new("conv2d", x.shape, [kh, kw], stride, padding);
         assert_eq!(
             inputs, w.channels,
             "conv2d: the weight {:?} (left) does not fit the input {:?} (right)",
-            weight.shape, self.shape
+            weight.shape, x.shape
         );
         if let Some(bias) = bias {
             assert_eq!(
@@ -255,7 +293,7 @@ impl<'g, F: Float> Tensor<'g, F> {
                 weight.shape
             );
         }
-        let (core, batch) = (self.core, self.shape[0]);
+        let (core, batch) = (x.core, x.shape[0]);
         let (image, positions, patch) = (w.image(), w.positions(), w.patch());
         let out = core.buffer(batch * outputs * positions);
         let parts = Parts::new(out);
@@ -267,7 +305,7 @@ impl<'g, F: Float> Tensor<'g, F> {
             let (columns, y) = unsafe {
                 (scratch.part(thread * room, room), parts.part(b * outputs * positions, outputs * positions))
             };
-            unfold(&w, &self.data[b * image..(b + 1) * image], columns);
+            unfold(&w, &x.data[b * image..(b + 1) * image], columns);
             let (left, right) = (Matrix::new(weight.data, patch), Matrix::new(columns, positions));
             product(
                 [outputs, positions, patch],
@@ -286,80 +324,58 @@ impl<'g, F: Float> Tensor<'g, F> {
             );
         });
         let operation =
-            Conv2d { x: self.store(), weight: weight.store(), bias: bias.map(|b| b.store()), window: w };
+            Conv2d { x: x.store(), weight: weight.store(), bias: bias.map(|b| b.store()), window: w };
         let shape = [batch, outputs, w.out[0], w.out[1]];
         match bias {
-            Some(bias) => core.record(out, &shape, &[self, weight, bias], operation),
-            None => core.record(out, &shape, &[self, weight], operation),
+            Some(bias) => core.record(out, &shape, &[x, weight, bias], operation),
+            None => core.record(out, &shape, &[x, weight], operation),
         }
     }
 
-    /// The largest number under a window that moves over every channel. It has no second derivative.
-    ///
-    /// # Panics
-    /// If the window does not fit.
-    pub fn max_pool2d(self, kernel: [usize; 2], stride: [usize; 2]) -> Self {
-        let w = Window::new("max_pool2d", self.shape, kernel, stride, [0, 0]);
+    fn max_pool2d<'g, F>(x: Tensor<'g, F>, kernel: [usize; 2], stride: [usize; 2]) -> Tensor<'g, F> {
+        let w = Window::new("max_pool2d", x.shape, kernel, stride, [0, 0]);
         let (plane, positions) = (w.height * w.width, w.positions());
-        let planes = self.shape[0] * w.channels;
-        let out = self.core.buffer(planes * positions);
-        let at = self.core.arena.slice::<u32>(planes * positions);
+        let planes = x.shape[0] * w.channels;
+        let out = x.core.buffer(planes * positions);
+        let at = x.core.arena.slice::<u32>(planes * positions);
         for p in 0..planes {
-            let x = &self.data[p * plane..(p + 1) * plane];
+            let data = &x.data[p * plane..(p + 1) * plane];
             for o in 0..positions {
                 let (y, z) = (o / w.out[1] * stride[0], o % w.out[1] * stride[1]);
                 let mut best = y * w.width + z;
                 for i in y..y + kernel[0] {
                     for j in z..z + kernel[1] {
                         let here = i * w.width + j;
-                        if x[here] > x[best] || (x[here].is_nan() && !x[best].is_nan()) {
+                        if data[here] > data[best] || (data[here].is_nan() && !data[best].is_nan()) {
                             best = here;
                         }
                     }
                 }
-                out[p * positions + o] = x[best];
+                out[p * positions + o] = data[best];
                 at[p * positions + o] = best as u32;
             }
         }
-        let shape = [self.shape[0], w.channels, w.out[0], w.out[1]];
-        self.core.record(out, &shape, &[self], Pool2d { x: self.store(), window: w, at })
+        let shape = [x.shape[0], w.channels, w.out[0], w.out[1]];
+        x.core.record(out, &shape, &[x], Pool2d { x: x.store(), window: w, at })
     }
 
-    /// The mean number under a window that moves over every channel. It has no second derivative.
-    ///
-    /// # Panics
-    /// If the window does not fit.
-    pub fn avg_pool2d(self, kernel: [usize; 2], stride: [usize; 2]) -> Self {
-        let w = Window::new("avg_pool2d", self.shape, kernel, stride, [0, 0]);
+    fn avg_pool2d<'g, F>(x: Tensor<'g, F>, kernel: [usize; 2], stride: [usize; 2]) -> Tensor<'g, F> {
+        let w = Window::new("avg_pool2d", x.shape, kernel, stride, [0, 0]);
         let (plane, positions) = (w.height * w.width, w.positions());
-        let out = self.core.buffer(self.shape[0] * w.channels * positions);
+        let out = x.core.buffer(x.shape[0] * w.channels * positions);
         let share = F::ONE / F::from_f64((kernel[0] * kernel[1]) as f64);
         let one = Window { channels: 1, ..w };
-        for (x, out) in self.data.chunks_exact(plane).zip(out.chunks_exact_mut(positions)) {
+        for (plane, out) in x.data.chunks_exact(plane).zip(out.chunks_exact_mut(positions)) {
             out.fill(F::ZERO);
             one.runs(|_, y, range, start| {
                 let out = &mut out[y * w.out[1] + range.start..y * w.out[1] + range.end];
-                for (out, &x) in out.iter_mut().zip(x[start..].iter().step_by(stride[1])) {
+                for (out, &x) in out.iter_mut().zip(plane[start..].iter().step_by(stride[1])) {
                     *out += x * share;
                 }
             });
         }
-        let shape = [self.shape[0], w.channels, w.out[0], w.out[1]];
+        let shape = [x.shape[0], w.channels, w.out[0], w.out[1]];
         let at: &[u32] = &[];
-        self.core.record(out, &shape, &[self], Pool2d { x: self.store(), window: w, at })
-    }
-
-    /// Every pixel of images `[B, channels, height, width]` as a block of so many rows and columns of itself (nearest neighbor):
-    /// `[B, channels, height * rows, width * columns]`.
-    ///
-    /// # Panics
-    /// If these are no images.
-    pub fn upsample2d(self, [rows, columns]: [usize; 2]) -> Self {
-        let &[batch, channels, height, width] = self.shape else {
-            panic!("upsample2d: an input of shape {:?}, not [B, channels, height, width]", self.shape)
-        };
-        self.reshape(&[batch, channels, height, 1, width, 1])
-            .broadcast_to(&[batch, channels, height, rows, width, columns])
-            .reshape(&[batch, channels, height * rows, width * columns])
+        x.core.record(out, &shape, &[x], Pool2d { x: x.store(), window: w, at })
     }
 }

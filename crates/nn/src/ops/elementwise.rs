@@ -3,7 +3,7 @@
 use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
-use crate::{Activation, Float, Tensor, loops};
+use crate::{Activation, Float, Tensor, compiled_once, loops};
 
 /// `y = f(x)`, with the derivative as a function of `x` and `y`, and as a formula of tensors where there is one.
 #[derive(Clone, Copy)]
@@ -133,158 +133,200 @@ impl<'g, F: Float> Tensor<'g, F> {
 
     /// `exp(x)`.
     pub fn exp(self) -> Self {
-        self.unary("exp", |x| x.exp(), |_, y| y, Some(|_, y| y))
+        apply(self, Function::Exp)
     }
 
     /// Natural logarithm.
     pub fn log(self) -> Self {
-        self.unary("log", |x| x.ln(), |x, _| F::ONE / x, Some(|x, _| x.reciprocal()))
+        apply(self, Function::Log)
     }
 
     /// Square root.
     pub fn sqrt(self) -> Self {
-        self.unary("sqrt", |x| x.sqrt(), |_, y| F::HALF / y, Some(|_, y| y.reciprocal() * 0.5))
+        apply(self, Function::Sqrt)
     }
 
     /// `1 / x`.
     pub fn reciprocal(self) -> Self {
-        self.unary("reciprocal", |x| F::ONE / x, |_, y| -(y * y), Some(|_, y| -y.square()))
+        apply(self, Function::Reciprocal)
     }
 
     /// `x^2`.
     pub fn square(self) -> Self {
-        self.unary("square", |x| x * x, |x, _| x + x, Some(|x, _| x * 2.0))
+        apply(self, Function::Square)
     }
 
     /// `x^exponent`. A whole exponent takes any `x`; another one gives NaN for negative `x`.
     pub fn pow(self, exponent: f64) -> Self {
-        if exponent == 2.0 {
-            return self.square();
-        }
-        let p = F::from_f64(exponent);
-        let value = self.map_constant(move |x| x.powf(p));
-        self.core.record_value(value, &[self], Pow { x: self.store(), exponent })
+        if exponent == 2.0 { self.square() } else { pow(self, exponent) }
     }
 
     /// `|x|`; the derivative at 0 is taken as 0.
     pub fn abs(self) -> Self {
-        let sign = |x: F| {
-            if x > F::ZERO {
-                F::ONE
-            } else if x < F::ZERO {
-                -F::ONE
-            } else {
-                x
-            }
-        };
-        self.unary(
-            "abs",
-            |x| x.abs(),
-            move |x, _| sign(x),
-            Some(|x, _| {
-                x.map_constant(|x| {
-                    if x > F::ZERO {
-                        F::ONE
-                    } else if x < F::ZERO {
-                        -F::ONE
-                    } else {
-                        x
-                    }
-                })
-            }),
-        )
+        apply(self, Function::Abs)
     }
 
     /// Hyperbolic tangent.
     pub fn tanh(self) -> Self {
-        self.unary("tanh", |x| x.tanh(), |_, y| F::ONE - y * y, Some(|_, y| 1.0 - y.square()))
+        apply(self, Function::Tanh)
     }
 
     /// `1 / (1 + exp(-x))`.
     pub fn sigmoid(self) -> Self {
-        self.unary("sigmoid", |x| x.sigmoid(), |_, y| y * (F::ONE - y), Some(|_, y| y * (1.0 - y)))
+        apply(self, Function::Sigmoid)
     }
 
     /// `ln(1 + exp(x))`, without overflow.
     pub fn softplus(self) -> Self {
-        self.unary("softplus", |x| x.softplus(), |x, _| x.sigmoid(), Some(|x, _| x.sigmoid()))
+        apply(self, Function::Softplus)
     }
 
     /// `max(x, 0)`; the derivative at 0 is taken as 0.
     pub fn relu(self) -> Self {
-        self.activate(Activation::Relu)
+        apply(self, Function::Relu)
     }
 
     /// `x` where positive, `slope x` elsewhere.
     pub fn leaky_relu(self, slope: f64) -> Self {
-        let s = F::from_f64(slope);
-        let value = self.map_constant(move |x| if x > F::ZERO { x } else { s * x });
-        self.core.record_value(value, &[self], LeakyRelu { x: self.store(), slope })
+        leaky_relu(self, slope)
     }
 
     /// `x sigmoid(x)`, also called swish.
     pub fn silu(self) -> Self {
-        self.activate(Activation::Silu)
+        apply(self, Function::Silu)
     }
 
     /// `x Phi(x)` with the normal distribution function: PyTorch's `gelu`.
     pub fn gelu(self) -> Self {
-        self.activate(Activation::Gelu)
+        apply(self, Function::Gelu)
     }
 
     /// The approximation of [`Tensor::gelu`] by tanh.
     pub fn gelu_tanh(self) -> Self {
-        self.activate(Activation::GeluTanh)
+        apply(self, Function::GeluTanh)
     }
 
     /// `x` cut off at both ends; the gradient is 0 beyond them and 1 on them.
     pub fn clamp(self, low: f64, high: f64) -> Self {
-        let (l, h) = (F::from_f64(low), F::from_f64(high));
-        let value = self.map_constant(move |x| x.max(l).min(h));
-        self.core.record_value(value, &[self], Clamp { x: self.store(), low, high })
+        clamp(self, low, high)
     }
 
     /// Huber's loss of a residual: `x^2 / 2` where `|x| <= delta`, `delta (|x| - delta / 2)` beyond (Huber 1964;
     /// PyTorch's `huber_loss`, and its `smooth_l1_loss` for `delta = 1`).
     pub fn huber(self, delta: f64) -> Self {
-        let d = F::from_f64(delta);
-        let value = self.map_constant(move |x| {
-            let a = x.abs();
-            if a <= d { F::HALF * x * x } else { d * (a - F::HALF * d) }
-        });
-        self.core.record_value(value, &[self], Huber { x: self.store(), delta })
+        huber(self, delta)
     }
 
     /// The activation function, by name.
     pub fn activate(self, activation: Activation) -> Self {
         match activation {
-            Activation::None => return self,
-            Activation::Tanh => return self.tanh(),
-            Activation::Sigmoid => return self.sigmoid(),
-            _ => {}
-        }
-        let formula = Some(derivative_formula::<F>(activation));
-        match activation {
-            Activation::Relu => {
-                let step = |x, _| if x > F::ZERO { F::ONE } else { F::ZERO };
-                self.unary("relu", |x| x.max(F::ZERO), step, formula)
-            }
+            Activation::None => self,
+            Activation::Relu => self.relu(),
             Activation::LeakyRelu => self.leaky_relu(LEAKY_SLOPE),
-            Activation::Silu => self.unary("silu", silu, silu_derivative, formula),
-            Activation::Gelu => self.unary("gelu", gelu, gelu_derivative, formula),
-            Activation::GeluTanh => self.unary("gelu_tanh", gelu_tanh, gelu_tanh_derivative, formula),
-            Activation::None | Activation::Tanh | Activation::Sigmoid => unreachable!("returned above"),
+            Activation::Tanh => self.tanh(),
+            Activation::Sigmoid => self.sigmoid(),
+            Activation::Silu => self.silu(),
+            Activation::Gelu => self.gelu(),
+            Activation::GeluTanh => self.gelu_tanh(),
         }
     }
 
     /// The distribution function of the standard normal distribution.
     pub fn normal_cdf(self) -> Self {
-        self.unary(
-            "normal_cdf",
-            normal_cdf,
-            |x, _| F::from_f64(INV_SQRT_TAU) * (-F::HALF * x * x).exp(),
-            Some(|x, _| (x.square() * -0.5).exp() * INV_SQRT_TAU),
-        )
+        apply(self, Function::NormalCdf)
+    }
+}
+
+/// The functions of one number that have no parameters.
+#[derive(Clone, Copy)]
+enum Function {
+    Exp,
+    Log,
+    Sqrt,
+    Reciprocal,
+    Square,
+    Abs,
+    Tanh,
+    Sigmoid,
+    Softplus,
+    Relu,
+    Silu,
+    Gelu,
+    GeluTanh,
+    NormalCdf,
+}
+
+compiled_once! {
+    /// A function of every number, with its derivative and the derivative's formula.
+    fn apply<'g, F>(x: Tensor<'g, F>, function: Function) -> Tensor<'g, F> {
+        match function {
+            Function::Exp => x.unary("exp", |x| x.exp(), |_, y| y, Some(|_, y| y)),
+            Function::Log => x.unary("log", |x| x.ln(), |x, _| F::ONE / x, Some(|x, _| x.reciprocal())),
+            Function::Sqrt => {
+                x.unary("sqrt", |x| x.sqrt(), |_, y| F::HALF / y, Some(|_, y| y.reciprocal() * 0.5))
+            }
+            Function::Reciprocal => {
+                x.unary("reciprocal", |x| F::ONE / x, |_, y| -(y * y), Some(|_, y| -y.square()))
+            }
+            Function::Square => x.unary("square", |x| x * x, |x, _| x + x, Some(|x, _| x * 2.0)),
+            Function::Abs => x.unary("abs", |x| x.abs(), |x, _| sign(x), Some(|x, _| x.map_constant(sign))),
+            Function::Tanh => {
+                x.unary("tanh", |x| x.tanh(), |_, y| F::ONE - y * y, Some(derivative_formula(Activation::Tanh)))
+            }
+            Function::Sigmoid => {
+                let formula = Some(derivative_formula(Activation::Sigmoid));
+                x.unary("sigmoid", |x| x.sigmoid(), |_, y| y * (F::ONE - y), formula)
+            }
+            Function::Softplus => {
+                x.unary("softplus", |x| x.softplus(), |x, _| x.sigmoid(), Some(|x, _| x.sigmoid()))
+            }
+            Function::Relu => {
+                let step = |x, _| if x > F::ZERO { F::ONE } else { F::ZERO };
+                x.unary("relu", |x| x.max(F::ZERO), step, Some(derivative_formula(Activation::Relu)))
+            }
+            Function::Silu => {
+                x.unary("silu", silu, silu_derivative, Some(derivative_formula(Activation::Silu)))
+            }
+            Function::Gelu => {
+                x.unary("gelu", gelu, gelu_derivative, Some(derivative_formula(Activation::Gelu)))
+            }
+            Function::GeluTanh => {
+                let formula = Some(derivative_formula(Activation::GeluTanh));
+                x.unary("gelu_tanh", gelu_tanh, gelu_tanh_derivative, formula)
+            }
+            Function::NormalCdf => {
+                let density = |x: F, _| F::from_f64(INV_SQRT_TAU) * (-F::HALF * x * x).exp();
+                let formula: Formula<F> = |x, _| (x.square() * -0.5).exp() * INV_SQRT_TAU;
+                x.unary("normal_cdf", normal_cdf, density, Some(formula))
+            }
+        }
+    }
+
+    fn pow<'g, F>(x: Tensor<'g, F>, exponent: f64) -> Tensor<'g, F> {
+        let p = F::from_f64(exponent);
+        let value = x.map_constant(move |x| x.powf(p));
+        x.core.record_value(value, &[x], Pow { x: x.store(), exponent })
+    }
+
+    fn leaky_relu<'g, F>(x: Tensor<'g, F>, slope: f64) -> Tensor<'g, F> {
+        let s = F::from_f64(slope);
+        let value = x.map_constant(move |x| if x > F::ZERO { x } else { s * x });
+        x.core.record_value(value, &[x], LeakyRelu { x: x.store(), slope })
+    }
+
+    fn clamp<'g, F>(x: Tensor<'g, F>, low: f64, high: f64) -> Tensor<'g, F> {
+        let (l, h) = (F::from_f64(low), F::from_f64(high));
+        let value = x.map_constant(move |x| x.max(l).min(h));
+        x.core.record_value(value, &[x], Clamp { x: x.store(), low, high })
+    }
+
+    fn huber<'g, F>(x: Tensor<'g, F>, delta: f64) -> Tensor<'g, F> {
+        let d = F::from_f64(delta);
+        let value = x.map_constant(move |x| {
+            let a = x.abs();
+            if a <= d { F::HALF * x * x } else { d * (a - F::HALF * d) }
+        });
+        x.core.record_value(value, &[x], Huber { x: x.store(), delta })
     }
 }
 
@@ -316,6 +358,18 @@ const SQRT_2_PI: f64 = 0.797_884_560_802_865_4;
 const CUBIC: f64 = 0.044_715;
 /// The slope of [`Activation::LeakyRelu`] for negative numbers, PyTorch's default.
 pub(crate) const LEAKY_SLOPE: f64 = 0.01;
+
+/// -1, 0 or 1; a NaN stays.
+#[inline(always)]
+fn sign<F: Float>(x: F) -> F {
+    if x > F::ZERO {
+        F::ONE
+    } else if x < F::ZERO {
+        -F::ONE
+    } else {
+        x
+    }
+}
 
 #[inline(always)]
 pub(crate) fn silu<F: Float>(x: F) -> F {

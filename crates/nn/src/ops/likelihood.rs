@@ -4,7 +4,7 @@ use super::Index;
 use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
-use crate::{Float, Shape, Tensor, loops, multiversion};
+use crate::{Float, Shape, Tensor, compiled_once, loops, multiversion};
 
 #[derive(Clone, Copy)]
 struct LogProb<F> {
@@ -62,21 +62,7 @@ impl<'g, F: Float> Tensor<'g, F> {
     }
 
     fn log_prob_at(self, at: &'g [u32]) -> Self {
-        let axis = self.shape.len() - 1;
-        let width = self.shape[axis];
-        let normalizers = self.core.buffer(at.len());
-        let parts = Parts::new(normalizers);
-        self.core.parts(self.len(), width, |start, len| {
-            // SAFETY: the parts do not overlap.
-            let out = unsafe { parts.part(start / width, len / width) };
-            loops::logsumexp_rows(&self.data[start..start + len], width, out);
-        });
-        let normalizers = &*normalizers;
-        let out = self.core.buffer(at.len());
-        for (r, out) in out.iter_mut().enumerate() {
-            *out = self.data[r * width + at[r] as usize] - normalizers[r];
-        }
-        self.core.record(out, &self.shape[..axis], &[self], LogProb { x: self.store(), at, normalizers })
+        log_prob_at(self, at)
     }
 
     /// The mean negative log-probability of the right classes, of shape `[]`: PyTorch's `cross_entropy`.
@@ -122,6 +108,26 @@ impl<'g, F: Float> Tensor<'g, F> {
         let shape = &self.shape[..self.shape.len() - 1];
         let shares = self.core.unrecorded(shares, shape);
         (self.log_prob_at(at) * shares).sum() * (1.0 / total)
+    }
+}
+
+compiled_once! {
+    fn log_prob_at<'g, F>(x: Tensor<'g, F>, at: &'g [u32]) -> Tensor<'g, F> {
+        let axis = x.shape.len() - 1;
+        let width = x.shape[axis];
+        let normalizers = x.core.buffer(at.len());
+        let parts = Parts::new(normalizers);
+        x.core.parts(x.len(), width, |start, len| {
+            // SAFETY: the parts do not overlap.
+            let out = unsafe { parts.part(start / width, len / width) };
+            loops::logsumexp_rows(&x.data[start..start + len], width, out);
+        });
+        let normalizers = &*normalizers;
+        let out = x.core.buffer(at.len());
+        for (r, out) in out.iter_mut().enumerate() {
+            *out = x.data[r * width + at[r] as usize] - normalizers[r];
+        }
+        x.core.record(out, &x.shape[..axis], &[x], LogProb { x: x.store(), at, normalizers })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::gemm::{Matrix, product_at, product_whole_at};
 use crate::pool::Parts;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tape::{Core, Operation, Stored};
-use crate::{Float, Tensor};
+use crate::{Float, Tensor, compiled_once};
 
 #[derive(Clone, Copy)]
 struct MatMul<F> {
@@ -175,15 +175,20 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit.
     pub fn matmul_with(self, other: Self, transpose_self: bool, transpose_other: bool) -> Self {
-        let (a, b) = (self, other);
+        matmul(self, other, transpose_self, transpose_other)
+    }
+}
+
+compiled_once! {
+    fn matmul<'g, F>(a: Tensor<'g, F>, b: Tensor<'g, F>, transpose_a: bool, transpose_b: bool) -> Tensor<'g, F> {
         let wrong = || -> ! {
             let t = |yes| if yes { " transposed" } else { "" };
             panic!(
                 "matmul: the shapes {:?}{} and {:?}{} do not fit",
                 a.shape,
-                t(transpose_self),
+                t(transpose_a),
                 b.shape,
-                t(transpose_other)
+                t(transpose_b)
             )
         };
         if a.shape.len() < 2 || b.shape.len() < 2 {
@@ -191,8 +196,8 @@ impl<'g, F: Float> Tensor<'g, F> {
         }
         let (batch_a, last_a) = a.shape.split_at(a.shape.len() - 2);
         let (batch_b, last_b) = b.shape.split_at(b.shape.len() - 2);
-        let [m, ka] = if transpose_self { [last_a[1], last_a[0]] } else { [last_a[0], last_a[1]] };
-        let [kb, n] = if transpose_other { [last_b[1], last_b[0]] } else { [last_b[0], last_b[1]] };
+        let [m, ka] = if transpose_a { [last_a[1], last_a[0]] } else { [last_a[0], last_a[1]] };
+        let [kb, n] = if transpose_b { [last_b[1], last_b[0]] } else { [last_b[0], last_b[1]] };
         let (count_a, count_b): (usize, usize) = (batch_a.iter().product(), batch_b.iter().product());
         if ka != kb || !(batch_a == batch_b || count_a == 1 || count_b == 1) {
             wrong();
@@ -211,13 +216,12 @@ impl<'g, F: Float> Tensor<'g, F> {
         sizes[leading.len() + 1] = n;
         let shape = Shape::new(&sizes[..leading.len() + 2]);
         let batch = count_a.max(count_b);
-        let out = self.core.buffer(batch * m * n);
+        let out = a.core.buffer(batch * m * n);
         let (data_a, data_b) = (a.data, b.data);
-        let a_of = |i| member(data_a, count_a, i, last_a, transpose_self);
-        let b_of = |i| member(data_b, count_b, i, last_b, transpose_other);
-        products(self.core, batch, [m, n, k], Parts::new(out), false, a_of, b_of);
-        let operation =
-            MatMul { a: a.store(), b: b.store(), transpose_a: transpose_self, transpose_b: transpose_other };
-        self.core.record(out, &shape, &[a, b], operation)
+        let a_of = |i| member(data_a, count_a, i, last_a, transpose_a);
+        let b_of = |i| member(data_b, count_b, i, last_b, transpose_b);
+        products(a.core, batch, [m, n, k], Parts::new(out), false, a_of, b_of);
+        let operation = MatMul { a: a.store(), b: b.store(), transpose_a, transpose_b };
+        a.core.record(out, &shape, &[a, b], operation)
     }
 }

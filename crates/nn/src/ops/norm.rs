@@ -5,7 +5,7 @@ use crate::backward::Pass;
 use crate::loops::{self, LANES, chunk, chunk_mut, sum_lanes, sum_of};
 use crate::pool::Parts;
 use crate::tape::{Core, Operation, Stored};
-use crate::{Activation, Float, Tensor, multiversion};
+use crate::{Activation, Float, Tensor, compiled_once, multiversion};
 
 /// Rows in one block. The gradients of weight and bias are summed block by block, whatever the threads.
 const BLOCK: usize = 64;
@@ -163,7 +163,7 @@ impl<'g, F: Float> Tensor<'g, F> {
         epsilon: f64,
         activation: Activation,
     ) -> Self {
-        self.norm(weight, bias, How { epsilon, activation, center: true })
+        norm(self, weight, bias, How { epsilon, activation, center: true })
     }
 
     /// `x / sqrt(mean of squares + epsilon) * weight` over the last axis (Zhang & Sennrich 2019).
@@ -173,22 +173,24 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit.
     pub fn rms_norm(self, weight: Option<Self>, epsilon: f64) -> Self {
-        self.norm(weight, None, How { epsilon, activation: Activation::None, center: false })
+        norm(self, weight, None, How { epsilon, activation: Activation::None, center: false })
     }
+}
 
-    fn norm(self, weight: Option<Self>, bias: Option<Self>, how: How) -> Self {
+compiled_once! {
+    fn norm<'g, F>(x: Tensor<'g, F>, weight: Option<Tensor<'g, F>>, bias: Option<Tensor<'g, F>>, how: How) -> Tensor<'g, F> {
         let name = how.name();
-        let width = self.shape.last().copied().unwrap_or(0);
-        assert!(width > 0, "{name}: over the last axis of the shape {:?}", self.shape);
+        let width = x.shape.last().copied().unwrap_or(0);
+        assert!(width > 0, "{name}: over the last axis of the shape {:?}", x.shape);
         let members = [weight, bias].into_iter().flatten().last().map_or(1, |vector| vector.len() / width);
-        let graph = self.graph();
+        let graph = x.graph();
         let weight = weight.unwrap_or_else(|| graph.full(&[members, width], 1.0));
         let bias = bias.unwrap_or_else(|| graph.zeros(&[members, width]));
-        let forward = Forward::new(self.core, self.shape, weight, bias, how);
-        forward.s.run(self.core, |_, member, first, count| {
-            forward.run(&self.data[first * width..(first + count) * width], member, first);
+        let forward = Forward::new(x.core, x.shape, weight, bias, how);
+        forward.s.run(x.core, |_, member, first, count| {
+            forward.run(&x.data[first * width..(first + count) * width], member, first);
         });
-        forward.record(self, weight, bias)
+        forward.record(x, weight, bias)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
-use crate::{Float, Tensor, loops, multiversion};
+use crate::{Float, Tensor, compiled_once, loops, multiversion};
 
 #[derive(Clone, Copy)]
 struct QuantileHuber<F> {
@@ -34,20 +34,26 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit, or there is no estimate or no target.
     pub fn quantile_huber(self, levels: Self, targets: Self, delta: f64) -> Self {
-        let (&[rows, n], &[target_rows, m]) = (self.shape, targets.shape) else {
-            panic!("quantile_huber: shapes {:?} and {:?}, not [B, N] and [B, M]", self.shape, targets.shape)
+        quantile_huber(self, levels, targets, delta)
+    }
+}
+
+compiled_once! {
+    fn quantile_huber<'g, F>(x: Tensor<'g, F>, levels: Tensor<'g, F>, targets: Tensor<'g, F>, delta: f64) -> Tensor<'g, F> {
+        let (&[rows, n], &[target_rows, m]) = (x.shape, targets.shape) else {
+            panic!("quantile_huber: shapes {:?} and {:?}, not [B, N] and [B, M]", x.shape, targets.shape)
         };
         assert!(
-            rows == target_rows && n * m > 0 && (levels.shape == self.shape || levels.shape == [n]),
+            rows == target_rows && n * m > 0 && (levels.shape == x.shape || levels.shape == [n]),
             "quantile_huber: estimates {:?}, levels {:?} and targets {:?} do not fit",
-            self.shape,
+            x.shape,
             levels.shape,
             targets.shape
         );
-        let core = self.core;
+        let core = x.core;
         let (loss, slope) = (core.buffer(rows * n), core.buffer(rows * n));
         let (loss_parts, slope_parts) = (Parts::new(loss), Parts::new(slope));
-        let (all, levels, targets) = (self.data, levels.data, targets.data);
+        let (all, levels, targets) = (x.data, levels.data, targets.data);
         core.parts(rows * n * m, n * m, |start, len| {
             let (first, count) = (start / m, len / m);
             let row = start / (n * m);
@@ -55,15 +61,15 @@ impl<'g, F: Float> Tensor<'g, F> {
             let targets = &targets[row * m..row * m + len / n];
             // SAFETY: the rows of different parts do not overlap.
             let (loss, slope) = unsafe { (loss_parts.part(first, count), slope_parts.part(first, count)) };
-            let x = &all[first..first + count];
+            let now = &all[first..first + count];
             if delta > 0.0 {
-                rounded(x, levels, targets, [n, m], F::from_f64(delta), loss, slope);
+                rounded(now, levels, targets, [n, m], F::from_f64(delta), loss, slope);
             } else {
-                pointed(x, levels, targets, [n, m], loss, slope);
+                pointed(now, levels, targets, [n, m], loss, slope);
             }
         });
-        let slope = core.unrecorded(slope, self.shape).store();
-        core.record(loss, self.shape, &[self], QuantileHuber { x: self.store(), slope })
+        let slope = core.unrecorded(slope, x.shape).store();
+        core.record(loss, x.shape, &[x], QuantileHuber { x: x.store(), slope })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::shape::{Shape, around, axis_of};
 use crate::tape::{Core, Operation, Stored};
-use crate::{Float, Tensor, loops, multiversion};
+use crate::{Float, Tensor, compiled_once, loops, multiversion};
 
 /// Numbers in one block of a long sum. Blocks are summed apart and added in order, whatever the threads.
 const SUM_BLOCK: usize = 1 << 15;
@@ -57,10 +57,7 @@ impl<F: Float> Core<F> {
 impl<'g, F: Float> Tensor<'g, F> {
     /// The sum of all numbers, of shape `[]`.
     pub fn sum(self) -> Self {
-        let out = self.core.buffer(1);
-        out[0] = self.core.sum(self.data);
-        let kept = Shape::new(&[1; crate::MAX_RANK][..self.shape.len()]);
-        self.core.record(out, &[], &[self], Sum { x: self.store(), kept })
+        sum(self)
     }
 
     /// The mean of all numbers, of shape `[]`.
@@ -70,23 +67,7 @@ impl<'g, F: Float> Tensor<'g, F> {
 
     /// The sum over one axis (negative: from the end), which stays as 1 if `keep`, else goes.
     pub fn sum_axis(self, axis: isize, keep: bool) -> Self {
-        let axis = axis_of("sum_axis", self.shape, axis);
-        let [outer, size, inner] = around(self.shape, axis);
-        let kept = Shape::new(self.shape).with(axis, 1);
-        let out = self.core.buffer(outer * inner);
-        if size == 0 {
-            out.fill(F::ZERO);
-        } else if inner == 1 {
-            loops::sum_rows(self.data, size, out);
-        } else {
-            for (block, out) in
-                self.data.chunks_exact((size * inner).max(1)).zip(out.chunks_exact_mut(inner.max(1)))
-            {
-                loops::sum_columns(block, out, false);
-            }
-        }
-        let shape = if keep { kept } else { kept.without(axis) };
-        self.core.record(out, &shape, &[self], Sum { x: self.store(), kept })
+        sum_axis(self, axis, keep)
     }
 
     /// The mean over one axis (negative: from the end), which stays as 1 if `keep`, else goes.
@@ -137,11 +118,7 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If it does not broadcast to `shape`.
     pub fn broadcast_to(self, shape: &[usize]) -> Self {
-        if self.shape == shape {
-            return self;
-        }
-        let value = self.stretched(shape);
-        self.core.record_value(value, &[self], BroadcastTo { x: self.store() })
+        broadcast_to(self, shape)
     }
 
     /// The largest number along one axis (negative: from the end), which stays as 1 if `keep`, else goes; and where
@@ -150,25 +127,66 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the axis is empty.
     pub fn max_axis(self, axis: isize, keep: bool) -> (Self, &'g [u32]) {
-        let axis = axis_of("max_axis", self.shape, axis);
-        let [outer, size, inner] = around(self.shape, axis);
-        assert!(size > 0, "max_axis: axis {axis} of the shape {:?} is empty", self.shape);
-        let value = self.core.buffer(outer * inner);
-        let at = self.core.arena.slice::<u32>(outer * inner);
+        max_axis(self, axis, keep)
+    }
+}
+
+compiled_once! {
+    fn sum<'g, F>(x: Tensor<'g, F>) -> Tensor<'g, F> {
+        let out = x.core.buffer(1);
+        out[0] = x.core.sum(x.data);
+        let kept = Shape::new(&[1; crate::MAX_RANK][..x.shape.len()]);
+        x.core.record(out, &[], &[x], Sum { x: x.store(), kept })
+    }
+
+    fn sum_axis<'g, F>(x: Tensor<'g, F>, axis: isize, keep: bool) -> Tensor<'g, F> {
+        let axis = axis_of("sum_axis", x.shape, axis);
+        let [outer, size, inner] = around(x.shape, axis);
+        let kept = Shape::new(x.shape).with(axis, 1);
+        let out = x.core.buffer(outer * inner);
+        if size == 0 {
+            out.fill(F::ZERO);
+        } else if inner == 1 {
+            loops::sum_rows(x.data, size, out);
+        } else {
+            for (block, out) in
+                x.data.chunks_exact((size * inner).max(1)).zip(out.chunks_exact_mut(inner.max(1)))
+            {
+                loops::sum_columns(block, out, false);
+            }
+        }
+        let shape = if keep { kept } else { kept.without(axis) };
+        x.core.record(out, &shape, &[x], Sum { x: x.store(), kept })
+    }
+
+    fn broadcast_to<'g, F>(x: Tensor<'g, F>, shape: &[usize]) -> Tensor<'g, F> {
+        if x.shape == shape {
+            return x;
+        }
+        let value = x.stretched(shape);
+        x.core.record_value(value, &[x], BroadcastTo { x: x.store() })
+    }
+
+    fn max_axis<'g, F>(x: Tensor<'g, F>, axis: isize, keep: bool) -> (Tensor<'g, F>, &'g [u32]) {
+        let axis = axis_of("max_axis", x.shape, axis);
+        let [outer, size, inner] = around(x.shape, axis);
+        assert!(size > 0, "max_axis: axis {axis} of the shape {:?} is empty", x.shape);
+        let value = x.core.buffer(outer * inner);
+        let at = x.core.arena.slice::<u32>(outer * inner);
         if inner == 1 {
-            max_of_rows(self.data, size, value, at);
+            max_of_rows(x.data, size, value, at);
         } else {
             for o in 0..outer {
-                let block = &self.data[o * size * inner..(o + 1) * size * inner];
+                let block = &x.data[o * size * inner..(o + 1) * size * inner];
                 let range = o * inner..(o + 1) * inner;
                 max_of_columns(block, &mut value[range.clone()], &mut at[range]);
             }
         }
         let at: &'g [u32] = at;
-        let kept = Shape::new(self.shape).with(axis, 1);
+        let kept = Shape::new(x.shape).with(axis, 1);
         let shape = if keep { kept } else { kept.without(axis) };
-        let operation = Max { x: self.store(), at, axis };
-        (self.core.record(value, &shape, &[self], operation), at)
+        let operation = Max { x: x.store(), at, axis };
+        (x.core.record(value, &shape, &[x], operation), at)
     }
 }
 

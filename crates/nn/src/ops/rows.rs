@@ -3,7 +3,7 @@
 
 use super::{DropoutKey, dropout, linear, norm};
 use crate::shape::Shape;
-use crate::{Activation, Float, Tensor};
+use crate::{Activation, Float, Tensor, compiled_once};
 
 /// Operations whose results are under way at one time.
 const AT_ONCE: usize = 12;
@@ -32,13 +32,19 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the shapes do not fit.
     pub(crate) fn on_rows(self, mut operations: impl Iterator<Item = OnRows<'g, F>>) -> Self {
-        let core = self.core;
-        let mut x = self;
+        on_rows(self, &mut operations)
+    }
+}
+
+compiled_once! {
+    fn on_rows<'g, F>(x: Tensor<'g, F>, operations: &mut dyn Iterator<Item = OnRows<'g, F>>) -> Tensor<'g, F> {
+        let core = x.core;
+        let mut x = x;
         loop {
             let mut chain = [const { None }; AT_ONCE];
             let mut forwards = [const { None }; AT_ONCE];
             let mut shape = Shape::new(x.shape);
-            for ((place, forward), operation) in chain.iter_mut().zip(&mut forwards).zip(operations.by_ref())
+            for ((place, forward), operation) in chain.iter_mut().zip(&mut forwards).zip(&mut *operations)
             {
                 *forward = Some(match operation {
                     OnRows::Linear { weight, bias, activation } => {

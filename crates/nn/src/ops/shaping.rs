@@ -3,7 +3,7 @@
 use crate::backward::Pass;
 use crate::shape::{MAX_RANK, Shape, around, axis_of};
 use crate::tape::{Operation, Stored};
-use crate::{Float, Graph, Tensor};
+use crate::{Float, Graph, Tensor, compiled_once};
 
 #[derive(Clone, Copy)]
 struct Reshape<F> {
@@ -126,30 +126,7 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If `order` does not name every axis once.
     pub fn permute(self, order: &[usize]) -> Self {
-        let rank = self.shape.len();
-        let mut inverse = [usize::MAX; MAX_RANK];
-        assert_eq!(order.len(), rank, "permute: the order {order:?} of the shape {:?}", self.shape);
-        for (i, &axis) in order.iter().enumerate() {
-            assert!(
-                axis < rank && inverse[axis] == usize::MAX,
-                "permute: the order {order:?} of the shape {:?}",
-                self.shape
-            );
-            inverse[axis] = i;
-        }
-        let mut strides = [1; MAX_RANK];
-        for i in (0..rank.saturating_sub(1)).rev() {
-            strides[i] = strides[i + 1] * self.shape[i + 1];
-        }
-        let mut shape = Shape::new(self.shape);
-        let mut steps = [1; MAX_RANK];
-        for (i, &axis) in order.iter().enumerate() {
-            shape[i] = self.shape[axis];
-            steps[i] = strides[axis];
-        }
-        let out = self.core.buffer(self.len());
-        copy_strided(self.data, &shape, &steps[..rank], out);
-        self.core.record(out, &shape, &[self], Permute { x: self.store(), inverse })
+        permute(self, order)
     }
 
     /// Swaps two axes (negative: from the end).
@@ -165,29 +142,7 @@ impl<'g, F: Float> Tensor<'g, F> {
     /// # Panics
     /// If the range is not within the axis.
     pub fn slice(self, axis: isize, range: std::ops::Range<usize>) -> Self {
-        let axis = axis_of("slice", self.shape, axis);
-        let [outer, size, inner] = around(self.shape, axis);
-        assert!(
-            range.start <= range.end && range.end <= size,
-            "slice: the range {range:?} of axis {axis} of the shape {:?}",
-            self.shape
-        );
-        if range == (0..size) {
-            return self;
-        }
-        let shape = Shape::new(self.shape).with(axis, range.len());
-        let operation = Slice { x: self.store(), axis, start: range.start };
-        if outer == 1 {
-            let data = &self.data[range.start * inner..range.end * inner];
-            return self.core.record(data, &shape, &[self], operation);
-        }
-        let width = range.len() * inner;
-        let out = self.core.buffer(outer * width);
-        for o in 0..outer {
-            let from = (o * size + range.start) * inner;
-            out[o * width..(o + 1) * width].copy_from_slice(&self.data[from..from + width]);
-        }
-        self.core.record(out, &shape, &[self], operation)
+        slice(self, axis, range)
     }
 
     /// Zeros of `size` along an axis, with this tensor from `start` on.
@@ -223,6 +178,73 @@ impl<'g, F: Float> Graph<'g, F> {
     /// # Panics
     /// If there is none, or the other axes differ.
     pub fn concat(&self, parts: &[Tensor<'g, F>], axis: isize) -> Tensor<'g, F> {
+        concat(*self, parts, axis)
+    }
+
+    /// The tensors side by side along a new axis.
+    ///
+    /// # Panics
+    /// If there is none, or the shapes differ.
+    pub fn stack<const N: usize>(&self, parts: [Tensor<'g, F>; N], axis: isize) -> Tensor<'g, F> {
+        self.concat(&parts.map(|part| part.unsqueeze(axis)), axis)
+    }
+}
+
+compiled_once! {
+    fn permute<'g, F>(x: Tensor<'g, F>, order: &[usize]) -> Tensor<'g, F> {
+        let rank = x.shape.len();
+        let mut inverse = [usize::MAX; MAX_RANK];
+        assert_eq!(order.len(), rank, "permute: the order {order:?} of the shape {:?}", x.shape);
+        for (i, &axis) in order.iter().enumerate() {
+            assert!(
+                axis < rank && inverse[axis] == usize::MAX,
+                "permute: the order {order:?} of the shape {:?}",
+                x.shape
+            );
+            inverse[axis] = i;
+        }
+        let mut strides = [1; MAX_RANK];
+        for i in (0..rank.saturating_sub(1)).rev() {
+            strides[i] = strides[i + 1] * x.shape[i + 1];
+        }
+        let mut shape = Shape::new(x.shape);
+        let mut steps = [1; MAX_RANK];
+        for (i, &axis) in order.iter().enumerate() {
+            shape[i] = x.shape[axis];
+            steps[i] = strides[axis];
+        }
+        let out = x.core.buffer(x.len());
+        copy_strided(x.data, &shape, &steps[..rank], out);
+        x.core.record(out, &shape, &[x], Permute { x: x.store(), inverse })
+    }
+
+    fn slice<'g, F>(x: Tensor<'g, F>, axis: isize, range: std::ops::Range<usize>) -> Tensor<'g, F> {
+        let axis = axis_of("slice", x.shape, axis);
+        let [outer, size, inner] = around(x.shape, axis);
+        assert!(
+            range.start <= range.end && range.end <= size,
+            "slice: the range {range:?} of axis {axis} of the shape {:?}",
+            x.shape
+        );
+        if range == (0..size) {
+            return x;
+        }
+        let shape = Shape::new(x.shape).with(axis, range.len());
+        let operation = Slice { x: x.store(), axis, start: range.start };
+        if outer == 1 {
+            let data = &x.data[range.start * inner..range.end * inner];
+            return x.core.record(data, &shape, &[x], operation);
+        }
+        let width = range.len() * inner;
+        let out = x.core.buffer(outer * width);
+        for o in 0..outer {
+            let from = (o * size + range.start) * inner;
+            out[o * width..(o + 1) * width].copy_from_slice(&x.data[from..from + width]);
+        }
+        x.core.record(out, &shape, &[x], operation)
+    }
+
+    fn concat<'g, F>(graph: Graph<'g, F>, parts: &[Tensor<'g, F>], axis: isize) -> Tensor<'g, F> {
         let first = parts.first().expect("concat: no tensor");
         let axis = axis_of("concat", first.shape, axis);
         let mut shape = Shape::new(first.shape);
@@ -238,7 +260,7 @@ impl<'g, F: Float> Graph<'g, F> {
             shape[axis] += part.shape[axis];
         }
         let [outer, size, inner] = around(&shape, axis);
-        let out = self.core.buffer(shape.iter().product());
+        let out = graph.core.buffer(shape.iter().product());
         let mut start = 0;
         for part in parts {
             let width = part.shape[axis] * inner;
@@ -248,21 +270,13 @@ impl<'g, F: Float> Graph<'g, F> {
             }
             start += width;
         }
-        let stored = self.core.arena.bytes(size_of::<Stored<F>>() * parts.len(), 8).cast::<Stored<F>>();
+        let stored = graph.core.arena.bytes(size_of::<Stored<F>>() * parts.len(), 8).cast::<Stored<F>>();
         for (i, part) in parts.iter().enumerate() {
             // SAFETY: memory for as many was just handed out.
             unsafe { stored.add(i).write(part.store()) };
         }
         let list = std::ptr::slice_from_raw_parts(stored.as_ptr().cast_const(), parts.len());
-        self.core.record(out, &shape, parts, Concat { parts: list, axis })
-    }
-
-    /// The tensors side by side along a new axis.
-    ///
-    /// # Panics
-    /// If there is none, or the shapes differ.
-    pub fn stack<const N: usize>(&self, parts: [Tensor<'g, F>; N], axis: isize) -> Tensor<'g, F> {
-        self.concat(&parts.map(|part| part.unsqueeze(axis)), axis)
+        graph.core.record(out, &shape, parts, Concat { parts: list, axis })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::backward::Pass;
 use crate::pool::Parts;
 use crate::tape::{Operation, Stored};
-use crate::{Float, Tensor, loops, multiversion};
+use crate::{Float, Tensor, compiled_once, loops, multiversion};
 
 #[derive(Clone, Copy)]
 struct Softmax<F> {
@@ -66,34 +66,48 @@ impl<'g, F: Float> Tensor<'g, F> {
 
     /// Softmax over the last axis.
     pub fn softmax(self) -> Self {
-        let width = self.last_axis("softmax");
-        let out = self.core.buffer(self.len());
-        let parts = Parts::new(out);
-        self.core.parts(self.len(), width, |start, len| {
-            // SAFETY: the parts do not overlap.
-            loops::softmax_rows(&self.data[start..start + len], width, unsafe { parts.part(start, len) });
-        });
-        self.core.record(out, self.shape, &[self], Softmax { x: self.store() })
+        softmax(self)
     }
 
     /// The logarithm of the softmax over the last axis.
     pub fn log_softmax(self) -> Self {
-        let width = self.last_axis("log_softmax");
-        let out = self.core.buffer(self.len());
-        log_softmax_rows(self.data, width, out);
-        self.core.record(out, self.shape, &[self], LogSoftmax { x: self.store() })
+        log_softmax(self)
     }
 
     /// `ln sum exp` over the last axis, which stays as 1 if `keep`, else goes.
     pub fn logsumexp(self, keep: bool) -> Self {
-        let width = self.last_axis("logsumexp");
-        let out = self.core.buffer(self.len() / width);
-        loops::logsumexp_rows(self.data, width, out);
-        let mut shape = crate::Shape::new(self.shape);
+        logsumexp(self, keep)
+    }
+}
+
+compiled_once! {
+    fn softmax<'g, F>(x: Tensor<'g, F>) -> Tensor<'g, F> {
+        let width = x.last_axis("softmax");
+        let out = x.core.buffer(x.len());
+        let parts = Parts::new(out);
+        x.core.parts(x.len(), width, |start, len| {
+            // SAFETY: the parts do not overlap.
+            loops::softmax_rows(&x.data[start..start + len], width, unsafe { parts.part(start, len) });
+        });
+        x.core.record(out, x.shape, &[x], Softmax { x: x.store() })
+    }
+
+    fn log_softmax<'g, F>(x: Tensor<'g, F>) -> Tensor<'g, F> {
+        let width = x.last_axis("log_softmax");
+        let out = x.core.buffer(x.len());
+        log_softmax_rows(x.data, width, out);
+        x.core.record(out, x.shape, &[x], LogSoftmax { x: x.store() })
+    }
+
+    fn logsumexp<'g, F>(x: Tensor<'g, F>, keep: bool) -> Tensor<'g, F> {
+        let width = x.last_axis("logsumexp");
+        let out = x.core.buffer(x.len() / width);
+        loops::logsumexp_rows(x.data, width, out);
+        let mut shape = crate::Shape::new(x.shape);
         let last = shape.len() - 1;
         shape[last] = 1;
         let shape = if keep { shape } else { shape.without(last) };
-        self.core.record(out, &shape, &[self], LogSumExp { x: self.store() })
+        x.core.record(out, &shape, &[x], LogSumExp { x: x.store() })
     }
 }
 
