@@ -99,7 +99,7 @@ impl MethodCard {
 pub struct Entry<M> {
     /// The method's name.
     pub name: &'static str,
-    /// The card; making it takes the schema of all options.
+    /// The card.
     pub card: fn() -> MethodCard,
     /// What makes the method, as its family needs it.
     pub make: M,

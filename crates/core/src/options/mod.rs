@@ -38,7 +38,7 @@ mod text;
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -49,6 +49,7 @@ pub use schema::{OptionField, OptionSchema};
 pub use text::{from_toml, parse_assignments, to_toml, tuned_tables};
 
 use crate::{Error, Result};
+use schema::Described;
 
 /// Option values by name. A dotted name reaches into a table: `optimizer.learning_rate`.
 pub type OptionMap = serde_json::Map<String, Value>;
@@ -72,8 +73,7 @@ impl Options for NoOptions {}
 
 /// Lays `layers` over the defaults, later layers winning, and checks names, types, ranges and relations.
 pub fn resolve<O: Options>(layers: &[&OptionMap]) -> Result<O> {
-    let options: O =
-        serde_json::from_value(known_schema::<O>().laid_over(layers)?).map_err(not_understood)?;
+    let options: O = serde_json::from_value(described::<O>().laid_over(layers)?).map_err(not_understood)?;
     check(&options)?;
     Ok(options)
 }
@@ -84,27 +84,26 @@ fn not_understood(error: serde_json::Error) -> Error {
 
 /// Checks ranges and relations of options made in Rust. Every method's `new` calls it.
 pub fn check<O: Options>(options: &O) -> Result<()> {
-    known_schema::<O>().check(to_map(options))?;
+    described::<O>().check(to_map(options))?;
     options.validate()
 }
 
 // A wing has dozens of options structs: what does not depend on their type is compiled once.
 
-/// The schema of `O`, written once: that takes longer than some small problem that is solved a million times.
-fn known_schema<O: Options>() -> Arc<OptionSchema> {
-    known_or(TypeId::of::<O>(), OptionSchema::of::<O>)
+/// What `O` says of itself, written once: that takes longer than some small problem that is solved a million times.
+fn described<O: Options>() -> &'static Described {
+    known_or(TypeId::of::<O>(), Described::of::<O>)
 }
 
-fn known_or(of: TypeId, make: fn() -> OptionSchema) -> Arc<OptionSchema> {
-    static KNOWN: LazyLock<Mutex<HashMap<TypeId, Arc<OptionSchema>>>> = LazyLock::new(Mutex::default);
+fn known_or(of: TypeId, make: fn() -> Described) -> &'static Described {
+    static KNOWN: LazyLock<Mutex<HashMap<TypeId, &'static Described>>> = LazyLock::new(Mutex::default);
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(schema) = known().get(&of) {
-        return schema.clone();
+    if let Some(described) = known().get(&of) {
+        return described;
     }
-    // Written without the lock, since defaults may be made by looking at other options.
-    let schema = Arc::new(make());
-    known().insert(of, schema.clone());
-    schema
+    // Written without the lock, since defaults may be made by looking at other options. There are as many as types, for good.
+    let described = Box::leak(Box::new(make()));
+    known().entry(of).or_insert(described)
 }
 
 /// All options with their values, for logs, manifests and stores.

@@ -1,11 +1,11 @@
 //! What options there are: names, types, ranges, defaults and descriptions.
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::overlay::overlay_table;
-use super::{OptionMap, Options, resolve, to_map};
+use super::{OptionMap, Options, described, resolve, to_map};
 use crate::Result;
 
 /// One option, for people to read.
@@ -22,13 +22,13 @@ pub struct OptionField {
 }
 
 /// The names, types, ranges, defaults and descriptions of a method's options.
-#[derive(Debug, Clone, Serialize)]
+///
+/// They are written down when first asked for, once in a process: there are thousands, and most programs want a few.
+#[derive(Debug, Clone, Copy)]
 pub struct OptionSchema {
-    schema: Value,
-    defaults: OptionMap,
+    described: fn() -> &'static Described,
     /// [`resolve`] of the options struct. Only the typed options know what a layer that changes `name` in a choice, such as
     /// the optimizer, leaves at the defaults of the new one.
-    #[serde(skip)]
     resolve: fn(&[&OptionMap]) -> Result<OptionMap>,
 }
 
@@ -36,37 +36,58 @@ impl OptionSchema {
     /// The schema of the options struct `O`.
     pub fn of<O: Options>() -> Self {
         OptionSchema {
-            schema: schema_generator().into_root_schema_for::<O>().to_value(),
-            defaults: to_map(&O::default()),
+            described: described::<O>,
             resolve: |layers| resolve::<O>(layers).map(|options| to_map(&options)),
         }
     }
 
     /// The JSON schema.
-    pub fn json_schema(&self) -> &Value {
-        &self.schema
+    pub fn json_schema(&self) -> &'static Value {
+        &(self.described)().schema
     }
 
     /// The default of every option.
-    pub fn defaults(&self) -> &OptionMap {
-        &self.defaults
+    pub fn defaults(&self) -> &'static OptionMap {
+        &(self.described)().defaults
     }
 
     /// Every option with its default, those in tables under their dotted names.
     pub fn fields(&self) -> Vec<OptionField> {
-        self.fields_of(&self.defaults)
+        self.fields_of(self.defaults())
     }
 
     /// Every option with its value in `options` in place of the default.
     pub fn fields_of(&self, options: &OptionMap) -> Vec<OptionField> {
         let mut fields = Vec::new();
-        collect_fields(&self.schema, &Value::Object(options.clone()), "", &mut fields);
+        collect_fields(self.json_schema(), &Value::Object(options.clone()), "", &mut fields);
         fields
     }
 
     /// The defaults with `layers` laid over them, names, types, ranges and relations checked: what a run will use.
     pub fn with(&self, layers: &[&OptionMap]) -> Result<OptionMap> {
         (self.resolve)(layers)
+    }
+}
+
+impl Serialize for OptionSchema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        (self.described)().serialize(serializer)
+    }
+}
+
+/// What an options struct says of itself.
+#[derive(Debug, Serialize)]
+pub(super) struct Described {
+    schema: Value,
+    defaults: OptionMap,
+}
+
+impl Described {
+    pub(super) fn of<O: Options>() -> Self {
+        Described {
+            schema: schema_generator().into_root_schema_for::<O>().to_value(),
+            defaults: to_map(&O::default()),
+        }
     }
 
     /// The defaults with `layers` laid over them, names, types and ranges checked.
