@@ -201,6 +201,41 @@ impl Mlp {
         infer(self, params, x, scratch)
     }
 
+    /// `rows` rows through all layers of every member, without a tape: `[rows, in] -> [E, rows, out]`.
+    /// `linear(layer, [rows, out, in], x, weight, bias, y)` writes a layer's result with its activation.
+    #[inline(always)]
+    fn through_layers<'s, F: Float>(
+        &self,
+        params: &Params<F>,
+        x: &[F],
+        rows: usize,
+        scratch: &'s mut Scratch<F>,
+        linear: impl Fn(&Linear, [usize; 3], &[F], &[F], Option<&[F]>, &mut [F]),
+    ) -> &'s [F] {
+        scratch.resize(self, rows);
+        let outputs = rows * self.sizes[self.sizes.len() - 1];
+        for e in 0..self.ensemble {
+            let (a, b) = scratch.halves.split_at_mut(scratch.half);
+            let (mut from, mut to) = (&mut *a, &mut *b);
+            for (i, layer) in self.layers.iter().enumerate() {
+                let (inputs, width) = (self.sizes[i], self.sizes[i + 1]);
+                let weight = &params.view(layer.weight)[e * inputs * width..(e + 1) * inputs * width];
+                let bias = layer.bias.map(|b| &params.view(b)[e * width..(e + 1) * width]);
+                let x = if i == 0 { x } else { &from[..rows * inputs] };
+                let last = i + 1 == self.layers.len();
+                let y = if last {
+                    &mut scratch.out[e * outputs..(e + 1) * outputs]
+                } else {
+                    &mut to[..rows * width]
+                };
+                linear(layer, [rows, width, inputs], x, weight, bias, y);
+                self.after(params, e, i, y);
+                std::mem::swap(&mut from, &mut to);
+            }
+        }
+        &scratch.out[..self.ensemble * outputs]
+    }
+
     /// Normalization and activation of rows of hidden layer `i` of member `e`, where they are not fused.
     fn after<F: Float>(&self, params: &Params<F>, e: usize, i: usize, y: &mut [F]) {
         if i + 1 == self.layers.len() {
@@ -244,25 +279,9 @@ compiled_once! {
             mlp.sizes[0],
             "infer: the observation (left) is not as long as the input (right)"
         );
-        scratch.resize(mlp, 1);
-        let outputs = mlp.sizes[mlp.sizes.len() - 1];
-        for e in 0..mlp.ensemble {
-            let (a, b) = scratch.halves.split_at_mut(scratch.half);
-            let (mut from, mut to) = (&mut *a, &mut *b);
-            for (i, layer) in mlp.layers.iter().enumerate() {
-                let (inputs, width) = (mlp.sizes[i], mlp.sizes[i + 1]);
-                let weight = &params.view(layer.weight)[e * inputs * width..(e + 1) * inputs * width];
-                let bias = layer.bias.map(|b| &params.view(b)[e * width..(e + 1) * width]);
-                let x = if i == 0 { x } else { &from[..inputs] };
-                let last = i + 1 == mlp.layers.len();
-                let y =
-                    if last { &mut scratch.out[e * outputs..(e + 1) * outputs] } else { &mut to[..width] };
-                with_activation!(layer.activation, |f| matrix_vector(x, weight, bias, y, f));
-                mlp.after(params, e, i, y);
-                std::mem::swap(&mut from, &mut to);
-            }
-        }
-        &scratch.out[..mlp.ensemble * outputs]
+        mlp.through_layers(params, x, 1, scratch, |layer, _, x, weight, bias, y| {
+            with_activation!(layer.activation, |f| matrix_vector(x, weight, bias, y, f));
+        })
     }
 
     fn infer_batch<'s, F>(mlp: &Mlp, params: &Params<F>, x: &[F], scratch: &'s mut Scratch<F>) -> &'s [F] {
@@ -273,28 +292,9 @@ compiled_once! {
             "infer_batch: the count of values (left) is not a multiple of the input's width {}",
             mlp.sizes[0]
         );
-        scratch.resize(mlp, rows);
-        let outputs = mlp.sizes[mlp.sizes.len() - 1];
-        for e in 0..mlp.ensemble {
-            let (a, b) = scratch.halves.split_at_mut(scratch.half);
-            let (mut from, mut to) = (&mut *a, &mut *b);
-            for (i, layer) in mlp.layers.iter().enumerate() {
-                let (inputs, width) = (mlp.sizes[i], mlp.sizes[i + 1]);
-                let weight = &params.view(layer.weight)[e * inputs * width..(e + 1) * inputs * width];
-                let bias = layer.bias.map(|b| &params.view(b)[e * width..(e + 1) * width]);
-                let x = if i == 0 { x } else { &from[..rows * inputs] };
-                let last = i + 1 == mlp.layers.len();
-                let y = if last {
-                    &mut scratch.out[e * rows * outputs..(e + 1) * rows * outputs]
-                } else {
-                    &mut to[..rows * width]
-                };
-                linear_without_tape([rows, width, inputs], x, weight, bias, y, layer.activation);
-                mlp.after(params, e, i, y);
-                std::mem::swap(&mut from, &mut to);
-            }
-        }
-        &scratch.out[..mlp.ensemble * rows * outputs]
+        mlp.through_layers(params, x, rows, scratch, |layer, size, x, weight, bias, y| {
+            linear_without_tape(size, x, weight, bias, y, layer.activation);
+        })
     }
 }
 

@@ -365,11 +365,11 @@ compiled_once! {
         let out = x.core.buffer(x.shape[0] * w.channels * positions);
         let share = F::ONE / F::from_f64((kernel[0] * kernel[1]) as f64);
         let one = Window { channels: 1, ..w };
-        for (plane, out) in x.data.chunks_exact(plane).zip(out.chunks_exact_mut(positions)) {
+        for (data, out) in x.data.chunks_exact(plane).zip(out.chunks_exact_mut(positions)) {
             out.fill(F::ZERO);
             one.runs(|_, y, range, start| {
                 let out = &mut out[y * w.out[1] + range.start..y * w.out[1] + range.end];
-                for (out, &x) in out.iter_mut().zip(plane[start..].iter().step_by(stride[1])) {
+                for (out, &x) in out.iter_mut().zip(data[start..].iter().step_by(stride[1])) {
                     *out += x * share;
                 }
             });
